@@ -1,0 +1,32 @@
+# make demo | test | lint: each does all of its own set-up in .venv, without compiling anything.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+REQUIREMENTS := $(wildcard requirements/*.txt)
+
+.PHONY: demo test lint install clean
+demo: install
+	$(BIN)/python tools/demo.py
+
+test: install
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/codespell
+
+install: $(VENV)/installed
+
+$(VENV)/installed: $(REQUIREMENTS) setup.cfg setup.py
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --progress-bar on -r requirements/runtime.txt -r requirements/cuda.txt -r requirements/tests.txt \
+		-c requirements/constraints.txt
+	if $(BIN)/python -c 'import mmcv._ext' 2>/dev/null; then grep -v '^mmcv-lite' requirements/openmmlab.txt; \
+		else cat requirements/openmmlab.txt; fi > $(VENV)/openmmlab.txt
+	$(PIP) install --no-deps -r $(VENV)/openmmlab.txt
+	$(PIP) install --no-deps -e .
+	touch $@
+
+clean:
+	rm -rf $(VENV) work_dirs/demo

@@ -1,0 +1,25 @@
+# The same on 2 CPU cores: a quarter of the width, voxels of 0.5 m and a short schedule.
+_base_ = ['./minkunet_erda_1pct.py']
+
+model = dict(
+    data_preprocessor=dict(max_voxels=6000, voxel_layer=dict(voxel_size=[0.5, 0.5, 0.5])),
+    backbone=dict(
+        base_channels=16,
+        encoder_channels=[16, 32, 64, 128],
+        encoder_blocks=[1, 1, 1, 1],
+        decoder_channels=[128, 64, 32, 32],
+        decoder_blocks=[1, 1, 1, 1]),
+    decode_head=dict(channels=32))
+
+max_iters = 3000
+train_dataloader = dict(
+    batch_size=2, num_workers=1, sampler=dict(type='InfiniteSampler', shuffle=True, _delete_=True))
+optim_wrapper = dict(optimizer=dict(lr=0.004))
+train_cfg = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)
+param_scheduler = [
+    dict(type='OneCycleLR', eta_max=0.004, total_steps=max_iters, pct_start=0.1, by_epoch=False)
+]
+default_hooks = dict(
+    checkpoint=dict(by_epoch=False, interval=500, max_keep_ckpts=1), logger=dict(interval=50), visualization=None)
+log_processor = dict(by_epoch=False)
+randomness = dict(seed=0)

@@ -1,0 +1,12 @@
+"""ERDA for MMDetection3D: train any mmdet3d segmentor from a few labelled points."""
+from .compat import allow_mmengine_checkpoints
+from .ops import install_portable_ops
+from .version import __version__
+
+allow_mmengine_checkpoints()
+install_portable_ops()  # Before the first import of mmdet3d's models, which import mmcv.ops.
+
+# Registration happens on import.
+from . import heads, hooks, losses, pseudo_labels, voxelization, weak_labels  # noqa: E402
+
+__all__ = ['__version__', 'heads', 'hooks', 'losses', 'pseudo_labels', 'voxelization', 'weak_labels']

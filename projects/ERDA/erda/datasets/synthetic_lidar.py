@@ -1,0 +1,167 @@
+"""Writes ray-cast street scenes in SemanticKITTI's own files, so that its loaders read them."""
+
+import json
+import multiprocessing
+import os
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from rich.progress import (BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn)
+
+from erda.datasets.lidar_sensor import LidarSensor, SyntheticScan, scan_scene
+from erda.datasets.street_ground import StreetGround, seeded_generator
+from erda.datasets.street_scene import leading_vehicle, populate_street
+
+MANIFEST_NAME = 'synthetic_lidar.json'
+# Raise it whenever the same arguments would give other bytes.
+GENERATOR_VERSION = 1
+FRAME_SPACING = 5.0  # metres driven between two scans
+
+
+class _ScanFiles(NamedTuple):
+    points: Path
+    labels: Path
+
+
+def simulate_scan(seed: int, sequence: int, frame: int,
+                  sensor: LidarSensor = LidarSensor()) -> SyntheticScan:
+    """One scan of a procedural street; a pure function of its arguments.
+
+    Args:
+        seed: picks the set of streets.
+        sequence: picks the street; other sequences are other streets.
+        frame: how far it has been driven, ``FRAME_SPACING`` metres a frame.
+    Returns: points ``[N, 4]`` float32 (x forward, y left, z up in metres from the sensor,
+        remission 0..1) and raw SemanticKITTI ids ``[N]`` uint32 with instance 0.
+    Raises: ValueError for a negative seed, sequence or frame.
+    """
+    if min(seed, sequence, frame) < 0:
+        raise ValueError('seed, sequence and frame must not be negative, got '
+                         f'{seed}, {sequence}, {frame}')
+    along = frame * FRAME_SPACING
+    start, stop = along - sensor.max_range - 5.0, along + sensor.max_range + 5.0
+    ground = StreetGround(seed, sequence, start, stop)
+    solids = populate_street(ground, seed, sequence, start, stop)
+
+    rng = seeded_generator('scan', seed, sequence, frame)
+    lane = -0.5 * ground.style.road_half_width
+    solids += leading_vehicle(ground, rng, along, lane)
+    x, y = ground.to_world(along, lane + rng.normal(0, 0.15))
+    road = float(ground.height(np.array([x]), np.array([y]))[0])
+    origin = np.array([x, y, road + sensor.height])
+    heading = float(ground.heading(along)) + rng.normal(0, 0.03)
+    return scan_scene(sensor, origin, heading, ground, solids, rng)
+
+
+def write_synthetic_semantickitti(out: Path, frames: Mapping[str, int], seed: int = 0,
+                                  sensor: LidarSensor = LidarSensor(), workers: int = 2,
+                                  progress: bool = True) -> int:
+    """Write ``out/sequences/SS/{velodyne/NNNNNN.bin,labels/NNNNNN.label}``.
+
+    A scan is written whole or not at all, and those already there are kept, so an interrupted
+    run is continued by running it again. Bytes depend neither on ``workers`` nor on order.
+
+    Args:
+        out: folder for this data set alone; it remembers its seed and sensor in a manifest.
+        frames: scans wanted per sequence, for example ``{'00': 10, '08': 4}``.
+        workers: processes.
+        progress: whether to show a progress bar.
+    Returns: number of scans written by this call.
+    Raises: ValueError if ``frames`` asks for nothing, a sequence is not a number, or ``out``
+        holds scans made with other parameters or by something else.
+    """
+    out = Path(out)
+    if not frames or min(frames.values()) < 1:
+        raise ValueError("frames must name at least one sequence with at least one scan each, "
+                         f"like {{'00': 10}}; got {dict(frames)}")
+    wrong = [name for name in frames if not (name.isascii() and name.isdigit())]
+    if wrong:
+        raise ValueError(f"sequences are numbers like '00', got {wrong}")
+    if workers < 1:
+        raise ValueError(f'workers must be at least 1, got {workers}')
+    _claim_folder(out, seed, sensor)
+    missing = [(name, frame) for name, count in frames.items() for frame in range(count)
+               if not _is_complete(_scan_files(out, name, frame))]
+    if not missing:
+        return 0
+    for name in frames:
+        for path in _scan_files(out, name, 0):
+            path.parent.mkdir(parents=True, exist_ok=True)
+
+    columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(),
+               TimeRemainingColumn())
+    # Fork where it is safe: a spawned worker would import everything that `erda` registers.
+    context = multiprocessing.get_context('fork' if sys.platform == 'linux' else None)
+    with ProcessPoolExecutor(min(workers, len(missing)), mp_context=context) as pool:
+        jobs = [pool.submit(_write_scan, out, name, frame, seed, sensor)
+                for name, frame in missing]
+        try:
+            with Progress(*columns, disable=not progress) as bar:
+                task = bar.add_task('synthetic scans', total=len(jobs))
+                for job in as_completed(jobs):
+                    job.result()
+                    bar.advance(task)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return len(missing)
+
+
+def _scan_files(out: Path, sequence: str, frame: int) -> _ScanFiles:
+    folder = out / 'sequences' / sequence
+    return _ScanFiles(folder / 'velodyne' / f'{frame:06d}.bin',
+                      folder / 'labels' / f'{frame:06d}.label')
+
+
+def _is_complete(files: _ScanFiles) -> bool:
+    """Whether both files are there with as many labels as points."""
+    if not (files.points.is_file() and files.labels.is_file()):
+        return False
+    return files.points.stat().st_size == 4 * files.labels.stat().st_size > 0
+
+
+def _claim_folder(out: Path, seed: int, sensor: LidarSensor) -> None:
+    """Check that ``out`` belongs to these parameters, or is free and can be given to them."""
+    asked = {'generator_version': GENERATOR_VERSION, 'seed': seed, **asdict(sensor)}
+    asked = json.loads(json.dumps(asked))  # tuples become lists, as they will be when read back
+    manifest = out / MANIFEST_NAME
+    if not manifest.exists():
+        if (out / 'sequences').exists():
+            raise ValueError(f'{out} holds sequences that were not made here (no {MANIFEST_NAME} '
+                             'beside them). Choose another folder; nothing was written.')
+        out.mkdir(parents=True, exist_ok=True)
+        _write_whole(manifest, (json.dumps(asked, indent=2) + '\n').encode())
+        return
+    try:
+        found = json.loads(manifest.read_text())
+    except json.JSONDecodeError as error:
+        raise ValueError(f'{manifest} is not readable ({error}). Delete {out} or choose another '
+                         'folder.') from error
+    different = [f'{name} is {found.get(name)} there, {asked.get(name)} asked'
+                 for name in sorted(asked.keys() | found.keys())
+                 if found.get(name) != asked.get(name)]
+    if different:
+        raise ValueError(f'{out} holds scans made with other parameters ({"; ".join(different)}). '
+                         'Delete that folder, choose another, or ask for the same parameters.')
+
+
+def _write_scan(out: Path, sequence: str, frame: int, seed: int, sensor: LidarSensor) -> None:
+    scan = simulate_scan(seed, int(sequence), frame, sensor)
+    files = _scan_files(out, sequence, frame)
+    _write_whole(files.labels, scan.labels.astype('<u4').tobytes())
+    _write_whole(files.points, scan.points.astype('<f4').tobytes())
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """Write a file under another name and rename it, so that no reader sees half of it."""
+    part = path.with_name(f'{path.name}.{os.getpid()}.part')
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,4 @@
+from .erda_loss import ERDALoss
+from .functional import distribution_alignment, entropy
+
+__all__ = ['ERDALoss', 'distribution_alignment', 'entropy']

@@ -1,0 +1,66 @@
+from typing import Optional
+
+from mmdet3d.registry import MODELS
+from torch import Tensor, nn
+
+from .functional import ALIGNMENT_FORMS, distribution_alignment, entropy
+
+
+@MODELS.register_module()
+class ERDALoss(nn.Module):
+    """Entropy regularisation and distribution alignment: ``alpha * mean(lambda * H(p) + D(p, q))``.
+
+    With ``alignment='kl_pq'`` and ``entropy_weight=1`` this is the soft cross-entropy ``-sum p log q``, with gradients
+    into both the pseudo-label p and the prediction q.
+
+    Args:
+        alignment: form of D, see :func:`erda.losses.functional.distribution_alignment`.
+        entropy_weight: lambda, at least 0.
+        loss_weight: alpha, at least 0.
+
+    Raises:
+        ValueError: for an unknown form or a negative weight.
+
+    Source: ERDA, https://arxiv.org/abs/2305.15832
+    """
+
+    def __init__(self, alignment: str = 'kl_pq', entropy_weight: float = 1.0, loss_weight: float = 0.1) -> None:
+        super().__init__()
+        if alignment not in ALIGNMENT_FORMS:
+            raise ValueError(f'alignment={alignment!r} is not one of {ALIGNMENT_FORMS}')
+        if entropy_weight < 0 or loss_weight < 0:
+            raise ValueError(f'entropy_weight={entropy_weight} and loss_weight={loss_weight} must not be negative')
+        self.alignment = alignment
+        self.entropy_weight = entropy_weight
+        self.loss_weight = loss_weight
+
+    def forward(self, pseudo_logits: Tensor, seg_logits: Tensor, mask: Optional[Tensor] = None) -> Tensor:
+        """Mean over the selected points.
+
+        Args:
+            pseudo_logits: ``[N, K]`` logits of the pseudo-labels.
+            seg_logits: ``[N, K]`` logits of the prediction.
+            mask: ``[N]`` bool, the points to average over; all of them if ``None``.
+
+        Returns: scalar in nats, in float32 or wider; an exact 0 that still has a gradient if no point is selected.
+
+        Raises:
+            ValueError: if the shapes do not fit.
+        """
+        if pseudo_logits.shape != seg_logits.shape or seg_logits.dim() != 2:
+            raise ValueError(f'pseudo_logits {tuple(pseudo_logits.shape)} and seg_logits {tuple(seg_logits.shape)} '
+                             'must both be [N, K]')
+        if mask is not None:
+            if mask.shape != seg_logits.shape[:1]:
+                raise ValueError(f'mask {tuple(mask.shape)} must be [N] with N = {len(seg_logits)}')
+            pseudo_logits, seg_logits = pseudo_logits[mask], seg_logits[mask]
+        if pseudo_logits.numel() == 0:
+            return pseudo_logits.float().sum() + seg_logits.float().sum()
+        if seg_logits.element_size() < 4:  # Sums of small probabilities need more than half precision.
+            seg_logits = seg_logits.float()
+        if pseudo_logits.element_size() < 4:
+            pseudo_logits = pseudo_logits.float()
+        loss = distribution_alignment(pseudo_logits, seg_logits, self.alignment)
+        if self.entropy_weight > 0:
+            loss = loss + self.entropy_weight * entropy(pseudo_logits)
+        return self.loss_weight * loss.mean()

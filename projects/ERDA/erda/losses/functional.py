@@ -1,0 +1,50 @@
+"""The arithmetic of ERDA: entropy of a pseudo-label and its distance to the prediction, per point, from logits."""
+import math
+
+import torch.nn.functional as F
+from torch import Tensor
+
+ALIGNMENT_FORMS = ('kl_pq', 'kl_qp', 'js', 'mse')
+
+
+def entropy(logits: Tensor) -> Tensor:
+    """Shannon entropy of ``softmax(logits)``.
+
+    Args:
+        logits: ``[N, K]``, finite.
+
+    Returns: ``[N]`` in nats, between 0 and ``log K``.
+    """
+    log_p = F.log_softmax(logits, dim=-1)
+    return -(log_p.exp() * log_p).sum(dim=-1)
+
+
+def distribution_alignment(pseudo_logits: Tensor, seg_logits: Tensor, form: str = 'kl_pq') -> Tensor:
+    """Per-point divergence between the pseudo-label p and the prediction q.
+
+    Args:
+        pseudo_logits: ``[N, K]`` logits of p, finite. Gradients flow into both arguments.
+        seg_logits: ``[N, K]`` logits of q, finite.
+        form: ``'kl_pq'`` is KL(p||q), ``'kl_qp'`` is KL(q||p), ``'js'`` is H((p+q)/2) - (H(p)+H(q))/2, ``'mse'`` is
+            half the squared distance of p and q.
+
+    Returns: ``[N]``, in nats except for ``'mse'``; zero where p equals q.
+
+    Raises:
+        ValueError: if ``form`` is none of these.
+
+    Source: ERDA, eq. 4 and table 1, https://arxiv.org/abs/2305.15832
+    """
+    log_p, log_q = F.log_softmax(pseudo_logits, dim=-1), F.log_softmax(seg_logits, dim=-1)
+    p, q = log_p.exp(), log_q.exp()
+    if form == 'kl_pq':
+        return (p * (log_p - log_q)).sum(dim=-1)
+    if form == 'kl_qp':
+        return (q * (log_q - log_p)).sum(dim=-1)
+    if form == 'js':
+        # log((p + q) / 2) without leaving the log domain, so that p = q = 0 gives 0 and not NaN.
+        log_m = log_p.logaddexp(log_q) - math.log(2)
+        return (0.5 * (p * (log_p - log_m) + q * (log_q - log_m))).sum(dim=-1)
+    if form == 'mse':
+        return 0.5 * (p - q).square().sum(dim=-1)
+    raise ValueError(f'alignment form {form!r} is not one of {ALIGNMENT_FORMS}')

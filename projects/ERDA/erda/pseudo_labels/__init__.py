@@ -1,0 +1,3 @@
+from .prototype_pseudo_labeler import PrototypePseudoLabeler
+
+__all__ = ['PrototypePseudoLabeler']

@@ -1,0 +1,111 @@
+from typing import Optional
+
+import torch
+import torch.nn.functional as F
+from mmdet3d.registry import MODELS
+from mmengine.dist import all_reduce
+from torch import Tensor, nn
+
+# exp(-1e4) is an exact zero in every float type, and unlike -inf it keeps 0 * log 0 finite; it fits into float16.
+NO_MASS = -1e4
+
+
+@MODELS.register_module()
+class PrototypePseudoLabeler(nn.Module):
+    """Soft pseudo-labels from the cosine similarity of a point to one prototype per class.
+
+    ``p = softmax(scale * cos(g, prototypes))``, where g is a projection of the features in front of the classifier and
+    a prototype is the momentum average of the mean g of its class's labelled points. Gradients reach g, never the
+    prototypes, which are buffers: they travel with the checkpoint. A class without labelled points in a batch keeps
+    its prototype; a class never seen so far gets no probability.
+
+    Args:
+        in_channels: C, channels of the features.
+        num_classes: K.
+        hidden_channels: width of the projection's hidden layers; C if ``None``.
+        out_channels: D, width of g; C if ``None``.
+        num_layers: linear layers in the projection, with BatchNorm and ReLU in between; at least 1.
+        momentum: weight of the old prototype, in [0, 1).
+        scale: kappa, the inverse temperature; 1 as published.
+
+    Raises:
+        ValueError: if ``num_layers``, ``momentum`` or ``scale`` is out of range.
+
+    Source: ERDA, section 3.4, https://arxiv.org/abs/2305.15832
+    """
+
+    def __init__(self,
+                 in_channels: int,
+                 num_classes: int,
+                 hidden_channels: Optional[int] = None,
+                 out_channels: Optional[int] = None,
+                 num_layers: int = 2,
+                 momentum: float = 0.999,
+                 scale: float = 1.0) -> None:
+        super().__init__()
+        if num_layers < 1:
+            raise ValueError(f'num_layers={num_layers} must be at least 1')
+        if not 0 <= momentum < 1:
+            raise ValueError(f'momentum={momentum} must be in [0, 1)')
+        if scale <= 0:
+            raise ValueError(f'scale={scale} must be positive')
+        hidden_channels, out_channels = hidden_channels or in_channels, out_channels or in_channels
+        self.num_classes = num_classes
+        self.momentum = momentum
+        self.scale = scale
+
+        layers, channels = [], in_channels
+        for _ in range(num_layers - 1):
+            layers += [nn.Linear(channels, hidden_channels, bias=False), nn.BatchNorm1d(hidden_channels), nn.ReLU()]
+            channels = hidden_channels
+        self.projection = nn.Sequential(*layers, nn.Linear(channels, out_channels))
+        self.register_buffer('prototypes', torch.zeros(num_classes, out_channels))
+        self.register_buffer('seen', torch.zeros(num_classes, dtype=torch.bool))
+
+    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+        """Update the prototypes (in training mode only), then compare every point with them.
+
+        Args:
+            features: ``[N, C]`` in front of the classifier.
+            labels: ``[N]`` integers; 0 to K-1 is a labelled point, anything else is not.
+
+        Returns: pseudo-logits ``[N, K]``. As long as no class has been seen at all they are uniform.
+
+        Raises:
+            ValueError: if the shapes do not fit.
+        """
+        if features.dim() != 2 or labels.shape != features.shape[:1]:
+            raise ValueError(f'features {tuple(features.shape)} must be [N, C] and labels {tuple(labels.shape)} [N]')
+        embedding = self._project(features)
+        if self.training:
+            self._update(embedding.detach(), labels)
+        prototypes = F.normalize(self.prototypes, dim=-1).to(embedding.dtype)
+        cosine = F.normalize(embedding, dim=-1) @ prototypes.T
+        return (self.scale * cosine).masked_fill(~self.seen, NO_MASS)
+
+    def _project(self, features: Tensor) -> Tensor:
+        if not self.training or len(features) > 1:
+            return self.projection(features)
+        self.projection.eval()  # BatchNorm has no batch statistics for fewer than two rows.
+        try:
+            return self.projection(features)
+        finally:
+            self.projection.train()
+
+    @torch.no_grad()
+    def _update(self, embedding: Tensor, labels: Tensor) -> None:
+        labelled = (labels >= 0) & (labels < self.num_classes)
+        # A product with one-hot rows instead of index_add_, whose order on CUDA changes from run to run.
+        one_hot = F.one_hot(labels[labelled].long(), self.num_classes).to(self.prototypes.dtype)
+        sums = one_hot.T @ embedding[labelled].to(self.prototypes.dtype)
+        counts = one_hot.sum(dim=0, keepdim=True).T
+        statistics = torch.cat([sums, counts], dim=1)
+        all_reduce(statistics)  # One K x (D + 1) tensor gives every rank the prototypes of the joint batch.
+        sums, counts = statistics[:, :-1], statistics[:, -1]
+
+        present = counts > 0
+        mean = sums / counts.clamp(min=1)[:, None]
+        momentum = torch.where(self.seen, self.momentum, 0.0)[:, None]
+        updated = momentum * self.prototypes + (1 - momentum) * mean
+        self.prototypes.copy_(torch.where(present[:, None], updated, self.prototypes))
+        self.seen |= present

@@ -1,0 +1,66 @@
+"""Points to voxels, and the vote on a voxel's label that only labelled points take part in."""
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..weak_labels import UNLABELED
+
+
+class VoxelGrid(NamedTuple):
+    """The occupied voxels of one scan with N points and V voxels, in the order x, y, z.
+
+    Attributes:
+        coors: ``[V, 3]`` int, the smallest on each axis is 0.
+        first_point: ``[V]`` int64, the first point inside each voxel.
+        point2voxel_map: ``[N]`` int64, the voxel of each point.
+    """
+    coors: Tensor
+    first_point: Tensor
+    point2voxel_map: Tensor
+
+
+def occupied_voxels(point_coors: Tensor) -> VoxelGrid:
+    """Group points that share a voxel.
+
+    Args:
+        point_coors: ``[N, 3]`` integer voxel coordinates of the points, N at least 1, on any device.
+    """
+    coors = point_coors - point_coors.amin(dim=0)
+    size = coors.amax(dim=0).long() + 1
+    key = (coors[:, 0].long() * size[1] + coors[:, 1]) * size[2] + coors[:, 2]
+    voxel_key, point2voxel_map = key.unique(return_inverse=True)
+    number = torch.arange(len(key), device=key.device)
+    first_point = number.new_full((len(voxel_key), ), len(key)).scatter_reduce_(0, point2voxel_map, number, 'amin')
+    return VoxelGrid(coors[first_point], first_point, point2voxel_map)
+
+
+def vote_voxel_labels(labels: Tensor, point2voxel_map: Tensor, num_voxels: int, ignore_index: int) -> Tensor:
+    """The label of each voxel: the commonest class among its labelled points, the lower class on a tie.
+
+    A voxel without a labelled point is unlabelled if it holds an unlabelled point, and void only if all of its points
+    are void: void never outvotes anything.
+
+    Args:
+        labels: ``[N]`` integers, a class of 0 and above, ``UNLABELED``, or ``ignore_index`` for void.
+        point2voxel_map: ``[N]`` int64 in 0 to V-1.
+        num_voxels: V.
+        ignore_index: the label of a void point, and of a void voxel.
+
+    Returns: ``[V]`` of the labels' dtype and device.
+    """
+    voxel_labels = labels.new_full((num_voxels, ), ignore_index)
+    voxel_labels[point2voxel_map[labels == UNLABELED]] = UNLABELED
+
+    labelled = (labels != UNLABELED) & (labels != ignore_index)
+    if not labelled.any():
+        return voxel_labels
+    classes, voxels = labels[labelled].long(), point2voxel_map[labelled]
+    num_classes = int(classes.max()) + 1
+    # Only the few (voxel, class) pairs that occur are counted, instead of a V x K table.
+    pair, votes = (voxels * num_classes + classes).unique(return_counts=True)
+    voxel, candidate = pair // num_classes, pair % num_classes
+    most = votes.new_zeros(num_voxels).scatter_reduce_(0, voxel, votes, 'amax')
+    wins = votes == most[voxel]
+    winner = candidate.new_full((num_voxels, ), num_classes).scatter_reduce_(0, voxel[wins], candidate[wins], 'amin')
+    return torch.where(winner < num_classes, winner.to(labels.dtype), voxel_labels)

@@ -1,0 +1,78 @@
+from typing import Dict, List
+
+import torch
+import torch.nn.functional as F
+from mmdet3d.models.data_preprocessors import Det3DDataPreprocessor
+from mmdet3d.registry import MODELS
+from torch import Tensor
+
+from ..weak_labels import UNLABELED
+from .voxel_labels import VoxelGrid, occupied_voxels, vote_voxel_labels
+
+
+@MODELS.register_module()
+class WeakSegDataPreprocessor(Det3DDataPreprocessor):
+    """``Det3DDataPreprocessor`` whose voxels keep the labels of their points, on the device of the points.
+
+    For ``voxel_type='minkunet'`` voxels, their order and their features are the stock ones. What differs: a voxel's
+    label is the vote of its labelled points, see :func:`vote_voxel_labels`; nothing is moved to another device; and
+    with ``max_voxels`` all labelled voxels are kept before any other, and ``point2voxel_map`` is -1 for the points of a
+    dropped voxel. Other voxel types are those of the stock class.
+
+    Args:
+        ignore_index: the label of void, as in the head; 19 in mmdet3d's SemanticKITTI configs.
+        kwargs: arguments of ``Det3DDataPreprocessor``.
+    """
+
+    def __init__(self, ignore_index: int = 19, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.ignore_index = ignore_index
+
+    @torch.no_grad()
+    def voxelize(self, points: List[Tensor], data_samples: list) -> Dict[str, Tensor]:
+        """Voxels of a batch, and each sample's ``voxel_semantic_mask``, ``point2voxel_map`` and ``batch_idx``.
+
+        Args:
+            points: ``[N_i, C]`` per sample, x, y, z in metres first.
+            data_samples: samples, in training with ``gt_pts_seg.pts_semantic_mask`` ``[N_i]``.
+
+        Returns: ``voxels [V, C]`` and ``coors [V, 4]``, the batch index first if ``batch_first``, otherwise last.
+
+        Raises:
+            ValueError: if a scan has no point.
+        """
+        if self.voxel_type != 'minkunet':
+            return super().voxelize(points, data_samples)
+
+        voxels, coors = [], []
+        for index, (scan, sample) in enumerate(zip(points, data_samples)):
+            if len(scan) == 0:
+                raise ValueError(f'{sample.metainfo.get("lidar_path", "a scan")} has no point left to voxelize')
+            voxel_size = scan.new_tensor(self.voxel_layer.voxel_size)
+            grid = occupied_voxels(torch.round(scan[:, :3] / voxel_size).int())
+            gt = sample.gt_pts_seg if 'gt_pts_seg' in sample else None
+            labels = None
+            if gt is not None and 'pts_semantic_mask' in gt:
+                labels = vote_voxel_labels(gt.pts_semantic_mask, grid.point2voxel_map, len(grid.coors),
+                                           self.ignore_index)
+            if self.training and self.max_voxels is not None and len(grid.coors) > self.max_voxels:
+                grid, labels = self._drop_voxels(grid, labels)
+            if labels is not None:
+                gt.voxel_semantic_mask = labels
+            sample.point2voxel_map = grid.point2voxel_map
+            sample.batch_idx = grid.coors.new_full((len(grid.coors), ), index)
+            voxels.append(scan[grid.first_point])
+            coors.append(F.pad(grid.coors, (1, 0) if self.batch_first else (0, 1), value=index))
+        return dict(voxels=torch.cat(voxels), coors=torch.cat(coors))
+
+    def _drop_voxels(self, grid: VoxelGrid, labels: Tensor):
+        """Keep ``max_voxels`` voxels, the labelled ones first and the others at random, in their order."""
+        num_voxels = len(grid.coors)
+        # Drawn on the CPU, whose generator decides the run, whatever the device.
+        rank = torch.randperm(num_voxels).to(grid.coors.device)
+        labelled = (labels != UNLABELED) & (labels != self.ignore_index)
+        keep = torch.where(labelled, rank, rank + num_voxels).argsort()[:self.max_voxels].sort().values
+        new_index = keep.new_full((num_voxels, ), -1)
+        new_index[keep] = torch.arange(len(keep), device=keep.device)
+        grid = VoxelGrid(grid.coors[keep], grid.first_point[keep], new_index[grid.point2voxel_map])
+        return grid, labels[keep]

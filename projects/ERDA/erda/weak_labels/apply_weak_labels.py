@@ -1,0 +1,49 @@
+import os
+import os.path as osp
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmdet3d.registry import TRANSFORMS
+
+from .budgets import BUDGETS, UNLABELED, scan_rng
+
+
+@TRANSFORMS.register_module()
+class ApplyWeakLabels(BaseTransform):
+    """Hides the labels that the budget does not grant; void stays void.
+
+    :class:`WeakLabelDataset` inserts it right behind the loading and mapping of the labels.
+
+    Required keys: ``lidar_path``, ``pts_semantic_mask``. Modified key: ``pts_semantic_mask``, int64, with
+    :data:`erda.weak_labels.UNLABELED` for a hidden label.
+
+    Args:
+        budget: config of a :class:`erda.weak_labels.Budget`.
+        num_classes: K; labels outside 0 to K-1 are void.
+        data_root: the folder that scan paths are relative to.
+        seed: label seed, apart from the training seed.
+    """
+
+    def __init__(self, budget: dict, num_classes: int, data_root: str, seed: int = 0) -> None:
+        self.budget = BUDGETS.build(budget)
+        self.num_classes = num_classes
+        self.data_root = data_root
+        self.seed = seed
+
+    def transform(self, results: dict) -> dict:
+        labels = results['pts_semantic_mask'].astype(np.int64)
+        labelled = self.budget.labelled(labels, self.num_classes, scan_rng(self._scan(results['lidar_path']), self.seed))
+        is_void = (labels < 0) | (labels >= self.num_classes)
+        results['pts_semantic_mask'] = np.where(labelled | is_void, labels, UNLABELED)
+        return results
+
+    def _scan(self, path: str) -> str:
+        scan = osp.relpath(path, self.data_root).replace(os.sep, '/')
+        if scan.startswith('../'):
+            raise ValueError(f'{path} is not under data_root={self.data_root!r}: weak labels are drawn from the path '
+                             'below data_root, so that they do not depend on where the data is')
+        return scan
+
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(budget={self.budget}, num_classes={self.num_classes}, '
+                f'data_root={self.data_root!r}, seed={self.seed})')

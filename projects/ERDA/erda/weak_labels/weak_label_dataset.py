@@ -1,0 +1,96 @@
+import copy
+from typing import Any, List
+
+import numpy as np
+from mmdet3d.registry import DATASETS
+from mmengine.dataset import BaseDataset, Compose
+
+from .apply_weak_labels import ApplyWeakLabels
+
+
+@DATASETS.register_module()
+class WeakLabelDataset:
+    """An mmdet3d segmentation dataset of which only a few labels are seen.
+
+    The wrapped dataset's pipeline gets :class:`ApplyWeakLabels` right behind the loading and mapping of the labels,
+    there and inside every mix transform, because LaserMix and PolarMix fetch their second scan past any wrapper.
+
+    Args:
+        dataset: config of the dataset, not in test mode.
+        budget: config of a :class:`erda.weak_labels.Budget`, such as ``dict(type='RatioBudget', ratio=0.01)``.
+        seed: label seed. With path, budget and seed given, a scan's labels are the same in every run.
+
+    Raises:
+        ValueError: if the dataset is in test mode or its pipeline loads no semantic labels.
+    """
+
+    def __init__(self, dataset: dict, budget: dict, seed: int = 0) -> None:
+        if dataset.get('test_mode', False):
+            raise ValueError('WeakLabelDataset hides labels from training; a dataset in test mode must keep them all')
+        dataset = copy.deepcopy(dataset)
+        pipeline = dataset.pop('pipeline', [])
+        self.dataset: BaseDataset = DATASETS.build({**dataset, 'pipeline': []})
+
+        hide = dict(
+            type=ApplyWeakLabels.__name__,
+            budget=budget,
+            num_classes=len(self.dataset.metainfo['classes']),
+            data_root=self.dataset.data_root or '',
+            seed=seed)
+        pipeline = _insert_after_labels(pipeline, hide)
+        if hide not in pipeline:
+            raise ValueError('WeakLabelDataset: the pipeline loads no semantic labels (no PointSegClassMapping and no '
+                             'LoadAnnotations3D with with_seg_3d=True at its top level)')
+        self._load_labels = Compose(pipeline[:pipeline.index(hide) + 1])
+        self.dataset.pipeline = Compose(pipeline)
+
+    @property
+    def metainfo(self) -> dict:
+        """Meta information of the wrapped dataset."""
+        return self.dataset.metainfo
+
+    def full_init(self) -> None:
+        """Load the annotation file, if that was put off."""
+        self.dataset.full_init()
+
+    def get_data_info(self, idx: int) -> dict:
+        """The wrapped dataset's own record of a scan."""
+        return self.dataset.get_data_info(idx)
+
+    def weak_labels(self, idx: int) -> np.ndarray:
+        """The labels that training sees of a scan, before any augmentation.
+
+        Returns: ``[N]`` int64, a class, :data:`erda.weak_labels.UNLABELED` or void.
+        """
+        return self._load_labels(self.get_data_info(idx))['pts_semantic_mask']
+
+    def __getitem__(self, idx: int) -> Any:
+        return self.dataset[idx]
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+
+def _insert_after_labels(pipeline: List[dict], hide: dict) -> List[dict]:
+    """A copy of the pipeline with ``hide`` behind the labels, wherever labels are loaded, however deep."""
+    pipeline = [_inside(transform, hide) for transform in pipeline]
+    loads = [i for i, transform in enumerate(pipeline) if _loads_labels(transform)]
+    if loads:
+        pipeline.insert(loads[-1] + 1, hide)
+    return pipeline
+
+
+def _inside(value: Any, hide: dict) -> Any:
+    if isinstance(value, dict):
+        return {key: _inside(inner, hide) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        if value and all(isinstance(inner, dict) and 'type' in inner for inner in value):
+            return _insert_after_labels(list(value), hide)
+        return type(value)(_inside(inner, hide) for inner in value)
+    return value
+
+
+def _loads_labels(transform: dict) -> bool:
+    if transform['type'] == 'LoadAnnotations3D':
+        return transform.get('with_seg_3d', False)
+    return transform['type'] == 'PointSegClassMapping'

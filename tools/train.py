@@ -1,0 +1,67 @@
+#!/usr/bin/env python
+"""Train a segmentor: python tools/train.py CONFIG, with mmengine's usual arguments."""
+import argparse
+import os
+import sys
+
+from mmengine.config import Config, DictAction
+from mmengine.runner import Runner
+
+import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
+from erda.datasets.availability import missing_data
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--work-dir', help='folder for logs and checkpoints; work_dirs/CONFIG by default')
+    parser.add_argument('--resume', nargs='?', const='auto', metavar='CHECKPOINT',
+                        help='go on from a checkpoint, by default from the latest in the work dir')
+    parser.add_argument('--amp', action='store_true', help='train in mixed precision')
+    parser.add_argument('--auto-scale-lr', action='store_true',
+                        help='scale the learning rate to the batch size over all GPUs')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help='override settings of the config')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument('--local-rank', '--local_rank', type=int, default=0, help='set by the launcher')
+    args = parser.parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    try:
+        cfg = Config.fromfile(args.config)
+    except FileNotFoundError as error:
+        sys.exit(f'{error}')
+    cfg.launcher = args.launcher
+    if args.cfg_options:
+        cfg.merge_from_dict(args.cfg_options)
+    if args.work_dir:
+        cfg.work_dir = args.work_dir
+    elif not cfg.get('work_dir'):
+        cfg.work_dir = os.path.join('work_dirs', os.path.splitext(os.path.basename(args.config))[0])
+    return cfg
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = load_config(args)
+    if args.amp and cfg.optim_wrapper.type != 'AmpOptimWrapper':
+        cfg.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
+    if args.auto_scale_lr:
+        if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
+            sys.exit(f'{args.config}: --auto-scale-lr needs auto_scale_lr.base_batch_size in the config')
+        cfg.auto_scale_lr.enable = True
+    if args.resume:
+        cfg.resume = True
+        cfg.load_from = None if args.resume == 'auto' else args.resume
+    message = missing_data(cfg, 'train_dataloader', 'val_dataloader')
+    if message:
+        print(message, file=sys.stderr)
+        sys.exit(2)
+    Runner.from_cfg(cfg).train()
+
+
+if __name__ == '__main__':
+    main()
