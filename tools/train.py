@@ -4,10 +4,12 @@ import argparse
 import os
 import sys
 
-from mmengine.config import Config, DictAction
+import torch
+from mmengine.config import DictAction
 from mmengine.runner import Runner
 
 import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
+from erda.config import ConfigError, load_config
 from erda.datasets.availability import missing_data
 
 
@@ -29,38 +31,31 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def load_config(args: argparse.Namespace) -> Config:
-    try:
-        cfg = Config.fromfile(args.config)
-    except FileNotFoundError as error:
-        sys.exit(f'{error}')
-    cfg.launcher = args.launcher
-    if args.cfg_options:
-        cfg.merge_from_dict(args.cfg_options)
-    if args.work_dir:
-        cfg.work_dir = args.work_dir
-    elif not cfg.get('work_dir'):
-        cfg.work_dir = os.path.join('work_dirs', os.path.splitext(os.path.basename(args.config))[0])
-    return cfg
-
-
 def main() -> None:
     args = parse_args()
-    cfg = load_config(args)
-    if args.amp and cfg.optim_wrapper.type != 'AmpOptimWrapper':
+    try:
+        cfg = load_config(args.config, args.work_dir, args.cfg_options, args.launcher)
+    except ConfigError as error:
+        stop(str(error))
+    if args.amp:
+        if not torch.cuda.is_available():
+            stop('--amp needs a GPU: mmengine has no mixed precision training on a CPU.')
         cfg.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
     if args.auto_scale_lr:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
-            sys.exit(f'{args.config}: --auto-scale-lr needs auto_scale_lr.base_batch_size in the config')
+            stop(f'--auto-scale-lr needs auto_scale_lr.base_batch_size in {args.config}.')
         cfg.auto_scale_lr.enable = True
     if args.resume:
         cfg.resume = True
         cfg.load_from = None if args.resume == 'auto' else args.resume
-    message = missing_data(cfg, 'train_dataloader', 'val_dataloader')
-    if message:
-        print(message, file=sys.stderr)
-        sys.exit(2)
+    if message := missing_data(cfg, 'train_dataloader', 'val_dataloader'):
+        stop(message)
     Runner.from_cfg(cfg).train()
+
+
+def stop(message: str) -> None:
+    print(message, file=sys.stderr)
+    sys.exit(2)
 
 
 if __name__ == '__main__':

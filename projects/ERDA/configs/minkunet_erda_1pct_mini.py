@@ -20,6 +20,6 @@ param_scheduler = [
     dict(type='OneCycleLR', eta_max=0.004, total_steps=max_iters, pct_start=0.1, by_epoch=False)
 ]
 default_hooks = dict(
-    checkpoint=dict(by_epoch=False, interval=500, max_keep_ckpts=1), logger=dict(interval=50), visualization=None)
+    checkpoint=dict(by_epoch=False, interval=500, max_keep_ckpts=1), logger=dict(interval=50))
 log_processor = dict(by_epoch=False)
 randomness = dict(seed=0)

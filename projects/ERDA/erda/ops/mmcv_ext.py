@@ -1,18 +1,74 @@
-import sys, types, importlib
-def _missing(name):
-    def op(*a, **k):
-        raise NotImplementedError(name)
-    op.__name__ = name
-    return op
-class _M(types.ModuleType):
-    def __getattr__(self, name):
-        if name.startswith('__'):
-            raise AttributeError(name)
-        return _missing(name)
-def install_mmcv_ext():
-    import mmcv
+"""A stand-in for ``mmcv._ext``, the compiled half of mmcv that mmcv-lite comes without."""
+import importlib
+import importlib.machinery
+import sys
+import types
+from typing import Any, Callable
+
+from . import dynamic_scatter, mmcv_sparse
+
+# Name in mmcv._ext -> portable function; one module per family of kernels.
+PORTABLE_KERNELS = {
+    'get_indice_pairs_2d_forward': mmcv_sparse.get_indice_pairs_forward,
+    'get_indice_pairs_3d_forward': mmcv_sparse.get_indice_pairs_forward,
+    'get_indice_pairs_4d_forward': mmcv_sparse.get_indice_pairs_forward,
+    'indice_conv_forward': mmcv_sparse.indice_conv_forward,
+    'indice_conv_backward': mmcv_sparse.indice_conv_backward,
+    'fused_indice_conv_forward': mmcv_sparse.fused_indice_conv_forward,
+    'indice_maxpool_forward': mmcv_sparse.indice_maxpool_forward,
+    'indice_maxpool_backward': mmcv_sparse.indice_maxpool_backward,
+    'dynamic_point_to_voxel_forward': dynamic_scatter.dynamic_point_to_voxel_forward,
+    'dynamic_point_to_voxel_backward': dynamic_scatter.dynamic_point_to_voxel_backward,
+}
+
+
+def install_mmcv_ext() -> bool:
+    """Make ``import mmcv.ops`` work where mmcv has no compiled kernels; call it before that.
+
+    Kernels without a portable version import as well and say what is missing when called.
+    A compiled ``mmcv._ext`` stays as it is.
+
+    Returns: True if the stand-in is in place (calling twice changes nothing).
+    """
     try:
-        importlib.import_module('mmcv._ext'); return False
-    except ImportError: pass
-    m = _M('mmcv._ext'); sys.modules['mmcv._ext'] = m; mmcv._ext = m
+        extension = importlib.import_module('mmcv._ext')
+    except ModuleNotFoundError as error:
+        # A compiled extension that fails to load (another torch, say) must say so itself.
+        if error.name != 'mmcv._ext':
+            return False
+    else:
+        return isinstance(extension, PortableExtension)
+    extension = PortableExtension('mmcv._ext')
+    sys.modules['mmcv._ext'] = extension
+    importlib.import_module('mmcv')._ext = extension
     return True
+
+
+class PortableExtension(types.ModuleType):
+    """Module whose known kernels are portable and whose others raise when they are called."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, 'Portable kernels of erda.ops in place of compiled ones.')
+        self.__dict__.update(PORTABLE_KERNELS)
+        # Lets importlib.util.find_spec, and mmcv's own check for its ops, see a normal module.
+        self.__spec__ = importlib.machinery.ModuleSpec(name, loader=None)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith('__'):
+            raise AttributeError(f'module {self.__name__!r} has no attribute {name!r}')
+        return MissingKernel(name)
+
+
+class MissingKernel:
+    """A kernel of ``mmcv._ext`` that only a compiled mmcv has."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError(
+            f'mmcv op {self.name!r} has no portable version in erda.ops and needs compiled mmcv: '
+            '`pip uninstall mmcv-lite`, then `pip install mmcv==2.1.0` builds it')
+
+    def __repr__(self) -> str:
+        return f'<mmcv op {self.name!r}, needs compiled mmcv>'

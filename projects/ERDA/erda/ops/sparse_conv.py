@@ -1,0 +1,294 @@
+"""Sparse convolution in plain PyTorch: a table of voxel pairs, then gather, matrix product, add.
+
+For every kernel offset the table lists (input row, output row) pairs. LiDAR voxels have 6 to 9 of
+their 27 neighbours, so multiplying only the pairs that exist costs a third of im2col's products.
+Source: gather-GEMM-scatter of SECOND, https://www.mdpi.com/1424-8220/18/10/3337
+"""
+import itertools
+import math
+from dataclasses import dataclass, replace
+from typing import Any, List, Optional, Sequence, Tuple
+
+import torch
+from torch import Tensor
+
+# Output rows handled together on a CPU: one block of features and results stays in its cache.
+ROWS_PER_BLOCK = 16384
+
+
+@dataclass(frozen=True)
+class SparseConvTable:
+    """Which input row meets which output row under which kernel offset.
+
+    Kernel offsets are numbered row-major over the kernel, as in ``weight.flatten(0, 2)``.
+
+    Args:
+        in_rows: ``[P]`` int64, input row of each pair, grouped by kernel offset.
+        out_rows: ``[P]`` int64, output row of each pair. Within one offset no row occurs twice.
+        segments: ``(offset, start, stop)`` slices of the pairs, in the order of computation.
+        num_in: number of input voxels.
+        num_out: number of output voxels.
+        kernel_volume: number of kernel offsets K.
+        identity: the offset that maps every row to itself; it has no pairs. None: there is none.
+    """
+    in_rows: Tensor
+    out_rows: Tensor
+    segments: Tuple[Tuple[int, int, int], ...]
+    num_in: int
+    num_out: int
+    kernel_volume: int
+    identity: Optional[int] = None
+
+    def inverse(self) -> 'SparseConvTable':
+        """The table that leads from the output voxels back to the input voxels."""
+        return replace(self, in_rows=self.out_rows, out_rows=self.in_rows,
+                       num_in=self.num_out, num_out=self.num_in)
+
+
+def table_from_pairs(in_rows: Sequence[Tensor], out_rows: Sequence[Tensor], num_in: int,
+                     num_out: int, identity: Optional[int] = None) -> SparseConvTable:
+    """Build a table from K lists of rows, one per kernel offset (that of ``identity`` empty)."""
+    segments = []
+    start = 0
+    on_cpu = bool(out_rows) and out_rows[0].device.type == 'cpu'
+    for offset, rows in enumerate(out_rows):
+        stop = start + len(rows)
+        cuts = [start, stop]
+        if on_cpu and num_out > ROWS_PER_BLOCK:
+            # Rows that are not sorted only cost locality: any monotone cut is a partition.
+            bounds = torch.arange(ROWS_PER_BLOCK, num_out, ROWS_PER_BLOCK)
+            inner = torch.searchsorted(rows.contiguous(), bounds).cummax(0).values + start
+            cuts = [start, *inner.tolist(), stop]
+        segments += [(block, offset, a, b) for block, (a, b) in enumerate(zip(cuts, cuts[1:]))
+                     if b > a]
+        start = stop
+    segments.sort()
+    return SparseConvTable(torch.cat(list(in_rows)).long(), torch.cat(list(out_rows)).long(),
+                           tuple(segment[1:] for segment in segments), num_in, num_out,
+                           len(in_rows), identity)
+
+
+def conv_output_shape(shape: Sequence[int], kernel_size: Sequence[int], stride: Sequence[int],
+                      padding: Sequence[int], dilation: Sequence[int]) -> List[int]:
+    """Spatial shape after a strided convolution, as in :class:`torch.nn.Conv3d`."""
+    return [(n + 2 * p - d * (k - 1) - 1) // s + 1
+            for n, k, s, p, d in zip(shape, kernel_size, stride, padding, dilation)]
+
+
+def submanifold_table(indices: Tensor, spatial_shape: Sequence[int], kernel_size: Sequence[int],
+                      dilation: Sequence[int]) -> SparseConvTable:
+    """Pairs of a convolution whose output voxels are its input voxels.
+
+    Args:
+        indices: ``[N, 1 + D]`` integer rows (batch, z, y, x), each voxel once, in any order.
+        spatial_shape: D extents of the grid.
+        kernel_size: D sizes; for an even one the centre is ``size // 2``, as in spconv.
+        dilation: D dilations.
+    """
+    num = len(indices)
+    centre = [k // 2 for k in kernel_size]
+    margin = [c * d for c, d in zip(centre, dilation)]
+    padded = [n + 2 * m for n, m in zip(spatial_shape, margin)]
+    offsets = list(itertools.product(*(range(k) for k in kernel_size)))
+    identity = offsets.index(tuple(centre))
+    empty = indices.new_empty(0, dtype=torch.int64)
+    ins, outs = [empty] * len(offsets), [empty] * len(offsets)
+    # A margin around the grid keeps a neighbour beyond the border from being another row's voxel.
+    keys, order = torch.sort(_voxel_keys(indices, spatial_shape, padded, margin))
+    if num > 1 and bool((keys[1:] == keys[:-1]).any()):
+        raise ValueError('sparse convolution: the same voxel occurs twice in `indices`')
+
+    symmetric = all(k % 2 == 1 for k in kernel_size)
+    # In a symmetric kernel the pairs of offset K - 1 - k are those of k with the roles swapped.
+    searched = range(identity if symmetric else len(offsets)) if num else range(0)
+    position = present = None
+    for k in searched:
+        if k == identity:
+            position = None
+            continue
+        shift = _flat([(o - c) * d for o, c, d in zip(offsets[k], centre, dilation)], padded)
+        wanted = keys + shift
+        if position is None or offsets[k][-1] == 0 or dilation[-1] != 1:
+            position = torch.searchsorted(keys, wanted)
+        else:
+            # The next key along the last axis comes right behind the one just looked up.
+            position = position + present
+        present = keys[position.clamp(max=num - 1)] == wanted
+        out_rank = present.nonzero().squeeze(1)
+        in_rank = position[out_rank]
+        ins[k], outs[k] = order[in_rank], order[out_rank]
+        if symmetric:
+            ins[-1 - k], outs[-1 - k] = outs[k], ins[k]
+    return table_from_pairs(ins, outs, num, num, identity)
+
+
+def strided_table(indices: Tensor, spatial_shape: Sequence[int], out_shape: Sequence[int],
+                  kernel_size: Sequence[int], stride: Sequence[int], padding: Sequence[int],
+                  dilation: Sequence[int], transposed: bool = False
+                  ) -> Tuple[Tensor, SparseConvTable]:
+    """Pairs of a convolution that makes its own output voxels: all that any input reaches.
+
+    Args:
+        indices: ``[N, 1 + D]`` integer rows (batch, z, y, x), each voxel once, in any order.
+        spatial_shape: D extents of the input grid.
+        out_shape: D extents of the output grid.
+        kernel_size: D sizes; ``stride``, ``padding`` and ``dilation`` likewise.
+        transposed: place outputs as :class:`torch.nn.ConvTranspose3d` does.
+
+    Returns: output indices ``[M, 1 + D]`` sorted by (batch, z, y, x), and the table.
+    """
+    _voxel_keys(indices, spatial_shape, spatial_shape)  # checks the range
+    batch = indices[:, 0].long()
+    reached = []  # per axis and step of the kernel: (output coordinate [N], does it exist [N])
+    for axis in range(len(kernel_size)):
+        coordinate = indices[:, 1 + axis].long()
+        steps = []
+        for step in range(kernel_size[axis]):
+            if transposed:
+                out = coordinate * stride[axis] - padding[axis] + step * dilation[axis]
+                exact = torch.ones_like(out, dtype=torch.bool)
+            else:
+                scaled = coordinate + padding[axis] - step * dilation[axis]
+                out = scaled.div(stride[axis], rounding_mode='floor')
+                exact = out * stride[axis] == scaled
+            steps.append((out, exact & (out >= 0) & (out < out_shape[axis])))
+        reached.append(steps)
+
+    keys, ins = [], []
+    _check_key_range(indices, out_shape)
+    for offset in itertools.product(*(range(k) for k in kernel_size)):
+        key, exists = batch, None
+        for axis, step in enumerate(offset):
+            out, inside = reached[axis][step]
+            key = key * out_shape[axis] + out
+            exists = inside if exists is None else exists & inside
+        rows = exists.nonzero().squeeze(1)
+        ins.append(rows)
+        keys.append(key[rows])
+    unique_keys, out_rows = torch.unique(torch.cat(keys), return_inverse=True)
+    table = table_from_pairs(ins, out_rows.split([len(rows) for rows in ins]), len(indices),
+                             len(unique_keys))
+    columns = []
+    for extent in reversed(list(out_shape)):
+        columns.append(unique_keys % extent)
+        unique_keys = unique_keys.div(extent, rounding_mode='floor')
+    columns.append(unique_keys)
+    return torch.stack(columns[::-1], 1).to(indices.dtype), table
+
+
+def sparse_convolution(features: Tensor, weight: Tensor, table: SparseConvTable) -> Tensor:
+    """Convolve voxel features over the pairs of a table; differentiable in both tensors.
+
+    Args:
+        features: ``[N_in, C_in]`` of any floating type and device.
+        weight: ``[K, C_in, C_out]``, offsets in the order of the table.
+        table: from :func:`submanifold_table`, :func:`strided_table` or ``.inverse()`` of one.
+
+    Returns: ``[N_out, C_out]`` in the type of the arguments, or of autocast where it is on.
+    Half precision is summed over the kernel in float32. The same threads give the same bits.
+    """
+    if features.shape[0] != table.num_in or weight.shape[0] != table.kernel_volume:
+        raise ValueError(
+            f'sparse convolution: {features.shape[0]} voxels and {weight.shape[0]} kernel offsets '
+            f'do not fit a table of {table.num_in} voxels and {table.kernel_volume} offsets')
+    device_type = features.device.type
+    if torch.is_autocast_enabled(device_type):
+        dtype = torch.get_autocast_dtype(device_type)
+    else:
+        dtype = torch.promote_types(features.dtype, weight.dtype)
+    return _SparseConvolution.apply(features.to(dtype), weight.to(dtype), table)
+
+
+class _SparseConvolution(torch.autograd.Function):
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, weight: Tensor, table: SparseConvTable) -> Tensor:
+        ctx.save_for_backward(features, weight)
+        ctx.table = table
+        return convolve_pairs(features, weight, table)
+
+    @staticmethod
+    def backward(ctx: Any, grad_out: Tensor) -> Tuple[Optional[Tensor], Optional[Tensor], None]:
+        features, weight = ctx.saved_tensors
+        grads = convolve_pairs_backward(features, weight, grad_out, ctx.table,
+                                        ctx.needs_input_grad[:2])
+        return (*grads, None)
+
+
+def convolve_pairs(features: Tensor, weight: Tensor, table: SparseConvTable) -> Tensor:
+    """Forward of :func:`sparse_convolution` without autograd and casts."""
+    with torch.autocast(features.device.type, enabled=False):
+        features = features.contiguous()
+        accumulate = _accumulation_dtype(features.dtype)
+        if table.identity is None:
+            out = features.new_zeros(table.num_out, weight.shape[2], dtype=accumulate)
+        else:
+            out = (features @ weight[table.identity]).to(accumulate)
+        for offset, start, stop in table.segments:
+            gathered = features.index_select(0, table.in_rows[start:stop])
+            out.index_add_(0, table.out_rows[start:stop],
+                           (gathered @ weight[offset]).to(accumulate))
+        return out.to(features.dtype)
+
+
+def convolve_pairs_backward(features: Tensor, weight: Tensor, grad_out: Tensor,
+                            table: SparseConvTable, needs: Sequence[bool] = (True, True)
+                            ) -> Tuple[Optional[Tensor], Optional[Tensor]]:
+    """Gradients of :func:`convolve_pairs` to features and weight, None where not needed."""
+    with torch.autocast(features.device.type, enabled=False):
+        features, grad_out = features.contiguous(), grad_out.contiguous()
+        accumulate = _accumulation_dtype(features.dtype)
+        transposed = weight.transpose(1, 2)
+        grad_features = grad_weight = None
+        if needs[0]:
+            if table.identity is None:
+                grad_features = features.new_zeros(features.shape, dtype=accumulate)
+            else:
+                grad_features = (grad_out @ transposed[table.identity]).to(accumulate)
+        if needs[1]:
+            grad_weight = features.new_zeros(weight.shape, dtype=accumulate)
+            if table.identity is not None:
+                grad_weight[table.identity] = features.t() @ grad_out
+        for offset, start, stop in table.segments:
+            in_rows = table.in_rows[start:stop]
+            grads = grad_out.index_select(0, table.out_rows[start:stop])
+            if needs[0]:
+                grad_features.index_add_(0, in_rows, (grads @ transposed[offset]).to(accumulate))
+            if needs[1]:
+                grad_weight[offset] += features.index_select(0, in_rows).t() @ grads
+        return (None if grad_features is None else grad_features.to(features.dtype),
+                None if grad_weight is None else grad_weight.to(weight.dtype))
+
+
+def _accumulation_dtype(dtype: torch.dtype) -> torch.dtype:
+    return torch.promote_types(dtype, torch.float32)
+
+
+def _flat(coordinates: Sequence[int], shape: Sequence[int]) -> int:
+    key = 0
+    for coordinate, extent in zip(coordinates, shape):
+        key = key * extent + coordinate
+    return key
+
+
+def _check_key_range(indices: Tensor, shape: Sequence[int]) -> None:
+    batch_size = int(indices[:, 0].max()) + 1 if len(indices) else 1
+    if batch_size * math.prod(shape) >= 2**62:
+        raise ValueError(f'sparse convolution: a batch of {batch_size} grids of {tuple(shape)} has '
+                         'more cells than an int64 can number')
+
+
+def _voxel_keys(indices: Tensor, spatial_shape: Sequence[int], padded: Sequence[int],
+                margin: Optional[Sequence[int]] = None) -> Tensor:
+    """One int64 per voxel, ordered like (batch, z, y, x) ``[N]``; checks that it is in the grid."""
+    _check_key_range(indices, padded)
+    if len(indices):
+        low = indices.amin(0).tolist()
+        high = indices.amax(0).tolist()
+        if min(low) < 0 or any(h >= n for h, n in zip(high[1:], spatial_shape)):
+            raise ValueError(f'sparse convolution: voxel coordinates from {low} to {high} (batch '
+                             f'first) leave the grid of {tuple(spatial_shape)}')
+    key = indices[:, 0].long()
+    for axis, extent in enumerate(padded):
+        key = key * extent + indices[:, 1 + axis] + (margin[axis] if margin else 0)
+    return key

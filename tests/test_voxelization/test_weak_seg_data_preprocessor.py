@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+import torch
+from mmdet3d.models.data_preprocessors import Det3DDataPreprocessor
+from mmdet3d.registry import MODELS
+from mmdet3d.structures import Det3DDataSample, PointData
+
+from erda.weak_labels import UNLABELED
+
+VOID = 19
+
+
+def build(cls='WeakSegDataPreprocessor', **kwargs):
+    layer = dict(max_num_points=-1, point_cloud_range=[-100, -100, -20, 100, 100, 20], voxel_size=[0.5] * 3,
+                 max_voxels=(-1, -1))
+    return MODELS.build(dict(type=cls, voxel=True, voxel_type='minkunet', voxel_layer=layer, **kwargs))
+
+
+def make_batch(sizes=(700, 300), labelled=0.05):
+    rng = np.random.default_rng(0)
+    points, samples = [], []
+    for n in sizes:
+        points.append(torch.from_numpy(rng.uniform(-3, 3, (n, 4)).astype(np.float32)))
+        labels = np.where(rng.random(n) < labelled, rng.integers(0, 19, n), UNLABELED)
+        labels[rng.random(n) < 0.3] = VOID
+        samples.append(Det3DDataSample(gt_pts_seg=PointData(pts_semantic_mask=torch.from_numpy(labels))))
+    return dict(inputs=dict(points=points), data_samples=samples)
+
+
+def is_labelled(labels):
+    return (labels != UNLABELED) & (labels != VOID)
+
+
+@pytest.mark.parametrize('max_voxels', [None, 250])
+def test_no_labelled_voxel_loses_its_label(max_voxels):
+    batch = build(max_voxels=max_voxels).train()(make_batch(), training=True)
+    for sample in batch['data_samples']:
+        labels, voxel = sample.gt_pts_seg.pts_semantic_mask, sample.point2voxel_map
+        has_label = voxel[is_labelled(labels)]
+        assert (has_label >= 0).all()
+        assert is_labelled(sample.gt_pts_seg.voxel_semantic_mask[has_label]).all()
+        others = torch.ones(len(sample.batch_idx), dtype=torch.bool)
+        others[has_label] = False
+        assert not is_labelled(sample.gt_pts_seg.voxel_semantic_mask[others]).any()
+
+
+@pytest.mark.parametrize('batch_first', [True, False])
+def test_batch_order(batch_first):
+    batch = build(batch_first=batch_first).train()(make_batch(), training=True)
+    coors = batch['inputs']['voxels']['coors']
+    index = coors[:, 0] if batch_first else coors[:, -1]
+    assert index.tolist() == sorted(index.tolist()) and set(index.tolist()) == {0, 1}
+    assert torch.equal(index, torch.cat([sample.batch_idx for sample in batch['data_samples']]))
+
+
+def test_max_voxels():
+    batch = build(max_voxels=250).train()(make_batch(), training=True)
+    for sample, points in zip(batch['data_samples'], batch['inputs']['points']):
+        assert len(sample.batch_idx) <= 250
+        kept = sample.point2voxel_map >= 0
+        assert sample.point2voxel_map.max() == len(sample.batch_idx) - 1
+        assert kept.all() == (len(sample.batch_idx) < 250)
+    full = build(max_voxels=250).eval()(make_batch())
+    assert all((sample.point2voxel_map >= 0).all() for sample in full['data_samples']), 'never in evaluation'
+
+
+def test_voxels_are_those_of_the_stock_class(monkeypatch):
+    """Same voxels, features and order as mmdet3d's, so that its checkpoints give the same predictions."""
+    monkeypatch.setattr(torch.Tensor, 'cuda', lambda self: self)  # the stock class moves everything to a GPU
+    stock = build(Det3DDataPreprocessor.__name__).eval()(make_batch())
+    ours = build().eval()(make_batch())
+    for key in ('voxels', 'coors'):
+        assert torch.equal(stock['inputs']['voxels'][key], ours['inputs']['voxels'][key])
+    for a, b in zip(stock['data_samples'], ours['data_samples']):
+        assert torch.equal(a.point2voxel_map, b.point2voxel_map)
+
+
+def test_scan_without_labels():
+    batch = make_batch()
+    batch['data_samples'] = [Det3DDataSample(), Det3DDataSample()]
+    voxels = build().eval()(batch)['inputs']['voxels']
+    assert voxels['voxels'].shape[1] == 4
+
+
+def test_empty_scan_is_named():
+    batch = make_batch((0, ))
+    batch['data_samples'][0].set_metainfo(dict(lidar_path='a.bin'))
+    with pytest.raises(ValueError, match='a.bin has no point'):
+        build().train()(batch, training=True)
