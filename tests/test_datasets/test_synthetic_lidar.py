@@ -163,6 +163,13 @@ def test_manifest_holds_the_parameters(tmp_path):
     assert manifest['seed'] == 5 and manifest['beams'] == 16
 
 
+@pytest.mark.parametrize('wrong', [{'workers': 0}, {'seed': -1}])
+def test_bad_arguments_are_refused_before_anything_is_written(tmp_path, wrong):
+    with pytest.raises(ValueError, match='need workers >= 1 and seed >= 0'):
+        write(tmp_path / 'out', **wrong)
+    assert not (tmp_path / 'out').exists()
+
+
 @pytest.mark.parametrize(('frames', 'message'), [
     ({}, 'at least one sequence'), ({'00': 0}, 'at least one scan'), ({'a': 1}, 'are numbers')])
 def test_frames_that_ask_for_nothing_are_refused(tmp_path, frames, message):

@@ -31,7 +31,7 @@ def true_labels(dataset, idx):
 def test_three_kinds_of_labels(semantickitti):
     dataset = build(semantickitti)
     for idx in range(len(dataset)):
-        weak, true = dataset.weak_labels(idx), true_labels(dataset, idx)
+        weak, true = dataset.load_scan(idx).labels, true_labels(dataset, idx)
         seen = (weak != UNLABELED) & (weak != VOID)
         assert np.array_equal(weak[seen], true[seen]), 'a label that is shown is the true one'
         assert np.array_equal(weak == VOID, true == VOID), 'void is void, and never unlabelled'
@@ -53,19 +53,19 @@ def test_mixes_see_weak_labels_only(semantickitti):
 
 def test_every_label_at_ratio_one(semantickitti):
     dataset = build(semantickitti, **{'train_dataloader.dataset.budget.ratio': 1.0})
-    assert np.array_equal(dataset.weak_labels(0), true_labels(dataset, 0))
+    assert np.array_equal(dataset.load_scan(0).labels, true_labels(dataset, 0))
 
 
 @pytest.mark.parametrize('workers', [0, 1, 2])
 def test_same_labels_for_any_workers_and_order(semantickitti, workers):
     dataset = build(semantickitti)
-    expected = {idx: dataset.weak_labels(idx) for idx in range(len(dataset))}
+    expected = {idx: dataset.load_scan(idx).labels for idx in range(len(dataset))}
     order = [2, 0, 1, 0]
 
     class WeakLabels(torch.utils.data.Dataset):
 
         def __getitem__(self, i):
-            return order[i], dataset.weak_labels(order[i])
+            return order[i], dataset.load_scan(order[i]).labels
 
         def __len__(self):
             return len(order)
@@ -78,12 +78,12 @@ def test_same_labels_for_any_workers_and_order(semantickitti, workers):
 def test_labels_do_not_depend_on_where_the_data_is(semantickitti, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp('elsewhere') / 'kitti'
     elsewhere.symlink_to(semantickitti)
-    assert np.array_equal(build(semantickitti).weak_labels(1), build(f'{elsewhere}/').weak_labels(1))
+    assert np.array_equal(build(semantickitti).load_scan(1).labels, build(f'{elsewhere}/').load_scan(1).labels)
 
 
 def test_label_seed(semantickitti):
     other = build(semantickitti, **{'train_dataloader.dataset.seed': 1})
-    assert not np.array_equal(build(semantickitti).weak_labels(0), other.weak_labels(0))
+    assert not np.array_equal(build(semantickitti).load_scan(0).labels, other.load_scan(0).labels)
 
 
 def test_test_mode_is_refused(semantickitti):

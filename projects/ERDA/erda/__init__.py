@@ -1,9 +1,10 @@
 """ERDA for MMDetection3D: train any mmdet3d segmentor from a few labelled points."""
-from .compat import allow_mmengine_checkpoints
+from .compat import allow_mmengine_checkpoints, store_one_cycle_without_method
 from .ops import install_portable_ops
 from .version import __version__
 
 allow_mmengine_checkpoints()
+store_one_cycle_without_method()
 install_portable_ops()  # Before the first import of mmdet3d's models, which import mmcv.ops.
 
 # Registration happens on import.

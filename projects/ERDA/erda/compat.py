@@ -1,23 +1,47 @@
 """What the stock stack needs to run with current versions of torch; each entry says until when."""
+from pickle import UnpicklingError
+from typing import Callable
+
 import numpy as np
 import torch
+from mmengine.config import ConfigDict
+from mmengine.logging import HistoryBuffer
+from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler, _ParamScheduler
 
 
 def allow_mmengine_checkpoints() -> None:
-    """Lets ``torch.load`` with ``weights_only`` read the training history that mmengine stores in its checkpoints.
+    """Lets ``torch.load`` with ``weights_only`` read the training history and dataset meta in mmengine's checkpoints.
 
-    Until mmengine allow-lists its own classes (0.10.7 does not). Only what mmengine writes is listed, class by class.
+    Until mmengine allow-lists its own classes (0.10.7 does not). Only what mmengine writes is listed, one by one.
     """
-    if not hasattr(torch.serialization, 'add_safe_globals'):  # torch < 2.4 does not restrict by default either.
-        return
-    from mmengine.logging import HistoryBuffer
     torch.serialization.add_safe_globals([
+        ConfigDict,
         HistoryBuffer,
+        (_history_statistic, 'builtins.getattr'),
         np.ndarray,
         np.dtype,
         np.empty(0).__reduce__()[0],  # rebuilds an array; its module has another name in numpy 2
         np.float64(0).__reduce__()[0],  # rebuilds a scalar
-        type(np.dtype(np.float64)),
-        type(np.dtype(np.float32)),
-        type(np.dtype(np.int64)),
+        *(type(np.dtype(name)) for name in ('float32', 'float64', 'int64')),
     ])
+
+
+def _history_statistic(owner: type, name: str) -> Callable:
+    """What stands in for ``getattr`` in a checkpoint: it finds the four statistics of a HistoryBuffer, nothing else."""
+    if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
+        raise UnpicklingError(f'this checkpoint asks for {owner!r}.{name}, which mmengine does not store')
+    return getattr(owner, name)
+
+
+def store_one_cycle_without_method() -> None:
+    """Keeps the bound method ``anneal_func`` out of the stored state of OneCycle schedules, where it needs ``getattr``.
+
+    Until mmengine stores plain values only (0.10.7 does not); the method is set again at construction.
+    """
+
+    def state_dict(self) -> dict:
+        state = _ParamScheduler.state_dict(self)
+        state.pop('anneal_func', None)
+        return state
+
+    OneCycleParamScheduler.state_dict = state_dict

@@ -90,15 +90,16 @@ class _BlockBuilder:
 
     def _street_furniture(self, side: int) -> None:
         """One row of trees, posts and signs, between road and sidewalk or behind it."""
-        rng, edges, plan = self.rng, self.ground.outer_edges(self.block, side), self.plan.sides[side]
+        rng, plan = self.rng, self.plan.sides[side]
+        edges = self.ground.outer_edges(self.block, side)
         inner = rng.random() < 0.7
         distance = edges[1] + max(0.4, plan.verge / 2) if inner else edges[3] + 0.5
         along = self.start + rng.uniform(0.5, 4.0)
         while along < self.start + BLOCK_LENGTH:
-            pick, green = rng.random(), 0.55 * self.style.greenery
-            factory = (objects.tree if pick < green else objects.pole if pick < green + 0.22
-                       else objects.traffic_sign if pick < green + 0.35
-                       else objects.street_cabinet if pick < green + 0.42 else None)
+            pick, green = rng.random(), 0.34 * self.style.greenery
+            factory = (objects.tree if pick < green else objects.pole if pick < green + 0.28
+                       else objects.traffic_sign if pick < green + 0.46
+                       else objects.street_cabinet if pick < green + 0.54 else None)
             if factory is not None:
                 facing = np.pi if factory is objects.traffic_sign and side == _LEFT else 0.0
                 self._add(factory, side, along, distance + rng.normal(0, 0.15),
@@ -128,9 +129,9 @@ class _BlockBuilder:
         far = near + plan.setback - 1.0
         if far <= near:
             return
-        count = int(rng.poisson(0.05 * self.style.greenery * plan.setback * BLOCK_LENGTH / 2))
+        count = int(rng.poisson(0.12 * self.style.greenery * plan.setback * BLOCK_LENGTH / 2))
         for _ in range(count):
-            factory = objects.tree if rng.random() < 0.4 else objects.bush
+            factory = objects.tree if rng.random() < 0.3 else objects.bush
             self._add(factory, side, self.start + rng.uniform(0, BLOCK_LENGTH),
                       rng.uniform(near, far), rng.uniform(0, 2 * np.pi))
         if plan.built and plan.setback > 5.5 and rng.random() < 0.4:
@@ -159,7 +160,8 @@ class _BlockBuilder:
                       self.start + BLOCK_LENGTH / 2, front + 18.0)
 
     def _people(self, side: int) -> None:
-        rng, edges, plan = self.rng, self.ground.outer_edges(self.block, side), self.plan.sides[side]
+        rng, plan = self.rng, self.plan.sides[side]
+        edges = self.ground.outer_edges(self.block, side)
         on_foot = edges[2] + max(plan.sidewalk, 1.0) * 0.5
         for _ in range(int(rng.poisson(0.7))):
             self._add(objects.person, side, self.start + rng.uniform(0, BLOCK_LENGTH),

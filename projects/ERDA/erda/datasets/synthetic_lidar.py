@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from rich.progress import (BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from erda.datasets.lidar_sensor import LidarSensor, SyntheticScan, scan_scene
 from erda.datasets.street_ground import StreetGround, seeded_generator
@@ -20,6 +20,7 @@ from erda.datasets.street_scene import leading_vehicle, populate_street
 MANIFEST_NAME = 'synthetic_lidar.json'
 # Raise it whenever the same arguments would give other bytes.
 GENERATOR_VERSION = 1
+DEFAULT_SENSOR = LidarSensor()
 FRAME_SPACING = 5.0  # metres driven between two scans
 
 
@@ -29,7 +30,7 @@ class _ScanFiles(NamedTuple):
 
 
 def simulate_scan(seed: int, sequence: int, frame: int,
-                  sensor: LidarSensor = LidarSensor()) -> SyntheticScan:
+                  sensor: LidarSensor = DEFAULT_SENSOR) -> SyntheticScan:
     """One scan of a procedural street; a pure function of its arguments.
 
     Args:
@@ -59,7 +60,7 @@ def simulate_scan(seed: int, sequence: int, frame: int,
 
 
 def write_synthetic_semantickitti(out: Path, frames: Mapping[str, int], seed: int = 0,
-                                  sensor: LidarSensor = LidarSensor(), workers: int = 2,
+                                  sensor: LidarSensor = DEFAULT_SENSOR, workers: int = 2,
                                   progress: bool = True) -> int:
     """Write ``out/sequences/SS/{velodyne/NNNNNN.bin,labels/NNNNNN.label}``.
 
@@ -73,7 +74,8 @@ def write_synthetic_semantickitti(out: Path, frames: Mapping[str, int], seed: in
         progress: whether to show a progress bar.
     Returns: number of scans written by this call.
     Raises: ValueError if ``frames`` asks for nothing, a sequence is not a number, or ``out``
-        holds scans made with other parameters or by something else.
+        holds scans made with other parameters or by something else; or for a negative seed or
+        no worker.
     """
     out = Path(out)
     if not frames or min(frames.values()) < 1:
@@ -82,8 +84,8 @@ def write_synthetic_semantickitti(out: Path, frames: Mapping[str, int], seed: in
     wrong = [name for name in frames if not (name.isascii() and name.isdigit())]
     if wrong:
         raise ValueError(f"sequences are numbers like '00', got {wrong}")
-    if workers < 1:
-        raise ValueError(f'workers must be at least 1, got {workers}')
+    if workers < 1 or seed < 0:
+        raise ValueError(f'need workers >= 1 and seed >= 0, got {workers} and {seed}')
     _claim_folder(out, seed, sensor)
     missing = [(name, frame) for name, count in frames.items() for frame in range(count)
                if not _is_complete(_scan_files(out, name, frame))]

@@ -66,8 +66,10 @@ class ERDAHeadMixin:
             losses = super().loss(inputs, batch_data_samples, *args, **kwargs)
         if self.pseudo_labeler is not None:
             call, = calls
-            pseudo_logits = self.pseudo_labeler(call.features, labels)
-            losses['loss_erda'] = self.loss_erda(pseudo_logits, call.seg_logits, labels == UNLABELED)
+            not_void = labels != self.ignore_index  # Void must not even enter the projection's batch statistics.
+            labels = labels[not_void]
+            pseudo_logits = self.pseudo_labeler(call.features[not_void], labels)
+            losses['loss_erda'] = self.loss_erda(pseudo_logits, call.seg_logits[not_void], labels == UNLABELED)
         return losses
 
     @contextmanager

@@ -1,11 +1,22 @@
 import copy
-from typing import Any, List
+from typing import Any, List, NamedTuple
 
 import numpy as np
 from mmdet3d.registry import DATASETS
 from mmengine.dataset import BaseDataset, Compose
 
 from .apply_weak_labels import ApplyWeakLabels
+
+
+class WeakScan(NamedTuple):
+    """A scan of N points.
+
+    Attributes:
+        points: ``[N, C]`` float32, x, y, z in metres first.
+        labels: ``[N]`` int64, a class, :data:`erda.weak_labels.UNLABELED` or void.
+    """
+    points: np.ndarray
+    labels: np.ndarray
 
 
 @DATASETS.register_module()
@@ -57,12 +68,10 @@ class WeakLabelDataset:
         """The wrapped dataset's own record of a scan."""
         return self.dataset.get_data_info(idx)
 
-    def weak_labels(self, idx: int) -> np.ndarray:
-        """The labels that training sees of a scan, before any augmentation.
-
-        Returns: ``[N]`` int64, a class, :data:`erda.weak_labels.UNLABELED` or void.
-        """
-        return self._load_labels(self.get_data_info(idx))['pts_semantic_mask']
+    def load_scan(self, idx: int) -> WeakScan:
+        """What training sees of a scan, before any augmentation."""
+        results = self._load_labels(self.get_data_info(idx))
+        return WeakScan(results['points'].tensor.numpy(), results['pts_semantic_mask'])
 
     def __getitem__(self, idx: int) -> Any:
         return self.dataset[idx]

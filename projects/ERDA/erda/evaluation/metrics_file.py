@@ -1,0 +1,30 @@
+"""The metrics of a test run as JSON."""
+import json
+import os
+from pathlib import Path
+from typing import Dict
+
+from mmengine.dist import master_only
+
+
+@master_only
+def write_metrics(path: Path, metrics: Dict[str, float], config: str, checkpoint: str) -> None:
+    """Write ``{"config", "checkpoint", "metrics"}``; NaN, a class that neither occurs nor is predicted, as null.
+
+    Args:
+        path: where to write; complete or not at all.
+        metrics: what ``Runner.test`` returned: IoU per class name, ``miou``, ``acc``, ``acc_cls``, in 0 to 1.
+        config: config file.
+        checkpoint: checkpoint file.
+    """
+    metrics = {key: None if value != value else round(float(value), 6) for key, value in metrics.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + '.part')
+    part.write_text(json.dumps(dict(config=config, checkpoint=checkpoint, metrics=metrics), indent=2) + '\n')
+    os.replace(part, path)
+
+
+def read_metrics(path: Path) -> Dict[str, float]:
+    """The ``metrics`` of a file written by :func:`write_metrics`, with NaN for null."""
+    metrics = json.loads(path.read_text())['metrics']
+    return {key: float('nan') if value is None else value for key, value in metrics.items()}

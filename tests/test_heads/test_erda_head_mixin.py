@@ -1,0 +1,121 @@
+"""The seam: what it adds, what it hides, and that checkpoints pass through it both ways."""
+import pytest
+import torch
+from mmdet3d.models.decode_heads import MinkUNetHead
+from mmdet3d.models.decode_heads.decode_head import Base3DDecodeHead
+from mmdet3d.registry import MODELS
+from mmdet3d.structures import Det3DDataSample, PointData
+from mmengine.registry import init_default_scope
+
+from erda.heads import ERDAHeadMixin
+from erda.weak_labels import UNLABELED
+
+C, K, VOID = 8, 19, 19
+
+
+@pytest.fixture(autouse=True)
+def default_scope():
+    init_default_scope('mmdet3d')
+
+
+def build(cls='ERDAMinkUNetHead', erda=True, **kwargs):
+    torch.manual_seed(0)
+    if erda:
+        kwargs.update(pseudo_labeler=dict(type='PrototypePseudoLabeler'), loss_erda=dict(type='ERDALoss'))
+    return MODELS.build(dict(
+        type=cls, channels=C, num_classes=K, dropout_ratio=0, ignore_index=VOID,
+        loss_decode=dict(type='mmdet.CrossEntropyLoss', avg_non_ignore=True), **kwargs))
+
+
+def samples(*labels, key='voxel_semantic_mask'):
+    return [Det3DDataSample(gt_pts_seg=PointData(**{key: torch.as_tensor(x)})) for x in labels]
+
+
+def features(n):
+    return torch.randn(n, C, generator=torch.Generator().manual_seed(1)).requires_grad_()
+
+
+def test_loss_is_the_sum_of_its_parts():
+    head, x = build(), features(6)
+    labels = [UNLABELED, 3, VOID, UNLABELED, 3, 7]
+    losses = head.loss(x, samples(labels[:2], labels[2:]), None)
+    assert set(losses) == {'loss_sem_seg', 'loss_erda'}
+
+    logits = head.conv_seg(x)
+    labelled = torch.tensor([1, 4, 5])
+    expected = torch.nn.functional.cross_entropy(logits[labelled], torch.tensor([3, 3, 7]))
+    torch.testing.assert_close(losses['loss_sem_seg'], expected)
+
+    twin = build()
+    pseudo = twin.pseudo_labeler(x[[0, 1, 3, 4, 5]], torch.tensor([UNLABELED, 3, UNLABELED, 3, 7]))  # void left out
+    expected = twin.loss_erda(pseudo[[0, 2]], logits[[0, 3]])
+    torch.testing.assert_close(losses['loss_erda'], expected)
+
+
+def test_void_has_no_gradient():
+    head, x = build(), features(5)
+    sum(head.loss(x, samples([UNLABELED, VOID, 2, UNLABELED, VOID]), None).values()).backward()
+    assert x.grad[[0, 2, 3]].abs().sum(1).bool().all()
+    assert not x.grad[[1, 4]].any()
+
+
+@pytest.mark.parametrize('labels', [[UNLABELED] * 4, [2] * 4, [VOID] * 4, [UNLABELED, 2, VOID, VOID], [UNLABELED], [1]])
+def test_any_mixture_of_labels_trains(labels):
+    head, x = build(), features(len(labels))
+    loss = sum(head.loss(x, samples(labels), None).values())
+    loss.backward()
+    assert torch.isfinite(loss) and torch.isfinite(x.grad).all()
+
+
+def test_sparse_only_is_the_head_alone():
+    head = build(erda=False)
+    assert set(head.loss(features(3), samples([UNLABELED, 1, VOID]), None)) == {'loss_sem_seg'}
+    assert set(head.state_dict()) == set(build('MinkUNetHead', erda=False).state_dict())
+
+
+def test_stock_checkpoint_into_erda_head_and_back():
+    stock, ours, x = build('MinkUNetHead', erda=False), build(), features(9)
+    torch.nn.init.normal_(stock.conv_seg.weight)
+    missing, unexpected = ours.load_state_dict(stock.state_dict(), strict=False)
+    assert not unexpected and all(key.startswith('pseudo_labeler.') for key in missing)
+    assert torch.equal(ours.eval()(x), stock.eval()(x))
+
+    back = build('MinkUNetHead', erda=False)
+    missing, unexpected = back.load_state_dict(ours.state_dict(), strict=False)
+    assert not missing and all(key.startswith('pseudo_labeler.') for key in unexpected)
+    assert torch.equal(back.eval()(x), stock(x))
+
+
+def test_a_head_of_somebody_else_with_dense_features():
+    """Two lines over a head of [B, C, N] features, as PointNet++ and PAConv have."""
+
+    class DenseHead(Base3DDecodeHead):
+
+        def forward(self, feats):
+            return self.cls_seg(feats)
+
+    class ERDADenseHead(ERDAHeadMixin, DenseHead):
+        pass
+
+    head = ERDADenseHead(
+        channels=C, num_classes=K, dropout_ratio=0, ignore_index=VOID,
+        pseudo_labeler=dict(type='PrototypePseudoLabeler'), loss_erda=dict(type='ERDALoss'),
+        loss_decode=dict(type='mmdet.CrossEntropyLoss', avg_non_ignore=True))
+    x = torch.randn(2, C, 5, requires_grad=True)
+    labels = [[UNLABELED, 3, VOID, UNLABELED, 1], [UNLABELED] * 5]
+    losses = head.loss(x, samples(*labels, key='pts_semantic_mask'), None)
+    sum(losses.values()).backward()
+    assert x.grad[0, :, 2].abs().max() == 0, 'void'
+    assert x.grad.abs().sum(1).bool().sum() == 9, 'all other points of both scans'
+    assert head.pseudo_labeler.seen.nonzero().flatten().tolist() == [1, 3]
+
+
+def test_half_an_erda_head():
+    with pytest.raises(ValueError, match='both pseudo_labeler and loss_erda'):
+        build(erda=False, loss_erda=dict(type='ERDALoss'))
+
+
+def test_mixin_hooks_leave_nothing_behind():
+    head = build()
+    head.loss(features(3), samples([0, 1, UNLABELED]), None)
+    assert not head.conv_seg._forward_hooks and isinstance(head, MinkUNetHead)
