@@ -68,11 +68,21 @@ def test_voxels_are_those_of_the_stock_class(monkeypatch):
     """Same voxels, features and order as mmdet3d's, so that its checkpoints give the same predictions."""
     monkeypatch.setattr(torch.Tensor, 'cuda', lambda self: self)  # the stock class moves everything to a GPU
     stock = build(Det3DDataPreprocessor.__name__).eval()(make_batch())
-    ours = build().eval()(make_batch())
+    ours = build(min_grid_size=1).eval()(make_batch())
     for key in ('voxels', 'coors'):
         assert torch.equal(stock['inputs']['voxels'][key], ours['inputs']['voxels'][key])
     for a, b in zip(stock['data_samples'], ours['data_samples']):
         assert torch.equal(a.point2voxel_map, b.point2voxel_map)
+
+
+@pytest.mark.parametrize('batch_first', [True, False])
+def test_a_flat_batch_can_be_halved_four_times(batch_first):
+    batch = make_batch()
+    for points in batch['inputs']['points']:
+        points[:, 2] = 0
+    coors = build(batch_first=batch_first).eval()(batch)['inputs']['voxels']['coors']
+    xyz = coors[:, 1:] if batch_first else coors[:, :-1]
+    assert (xyz.amax(0) >= 15).all() and set(xyz[:, 2].tolist()) == {15}
 
 
 def test_scan_without_labels():

@@ -1,7 +1,6 @@
 from typing import Dict, List
 
 import torch
-import torch.nn.functional as F
 from mmdet3d.models.data_preprocessors import Det3DDataPreprocessor
 from mmdet3d.registry import MODELS
 from torch import Tensor
@@ -17,16 +16,19 @@ class WeakSegDataPreprocessor(Det3DDataPreprocessor):
     For ``voxel_type='minkunet'`` voxels, their order and their features are the stock ones. What differs: a voxel's
     label is the vote of its labelled points, see :func:`vote_voxel_labels`; nothing is moved to another device; and
     with ``max_voxels`` all labelled voxels are kept before any other, and ``point2voxel_map`` is -1 for the points of a
-    dropped voxel. Other voxel types are those of the stock class.
+    dropped voxel. A batch that is flat on some axis is lifted on it to at least ``min_grid_size`` voxels, because spconv
+    raises when a grid is halved to nothing. Other voxel types are those of the stock class.
 
     Args:
         ignore_index: the label of void, as in the head; 19 in mmdet3d's SemanticKITTI configs.
+        min_grid_size: 2 to the number of the backbone's stages, 4 in mmdet3d's MinkUNet and SPVCNN.
         kwargs: arguments of ``Det3DDataPreprocessor``.
     """
 
-    def __init__(self, ignore_index: int = 19, **kwargs) -> None:
+    def __init__(self, ignore_index: int = 19, min_grid_size: int = 16, **kwargs) -> None:
         super().__init__(**kwargs)
         self.ignore_index = ignore_index
+        self.min_grid_size = min_grid_size
 
     @torch.no_grad()
     def voxelize(self, points: List[Tensor], data_samples: list) -> Dict[str, Tensor]:
@@ -62,8 +64,12 @@ class WeakSegDataPreprocessor(Det3DDataPreprocessor):
             sample.point2voxel_map = grid.point2voxel_map
             sample.batch_idx = grid.coors.new_full((len(grid.coors), ), index)
             voxels.append(scan[grid.first_point])
-            coors.append(F.pad(grid.coors, (1, 0) if self.batch_first else (0, 1), value=index))
-        return dict(voxels=torch.cat(voxels), coors=torch.cat(coors))
+            coors.append(grid.coors)
+        batch_idx = torch.cat([sample.batch_idx for sample in data_samples])[:, None]
+        coors = torch.cat(coors)
+        coors += (self.min_grid_size - 1 - coors.amax(dim=0)).clamp(min=0)
+        coors = torch.cat([batch_idx, coors] if self.batch_first else [coors, batch_idx], dim=1)
+        return dict(voxels=torch.cat(voxels), coors=coors)
 
     def _drop_voxels(self, grid: VoxelGrid, labels: Tensor):
         """Keep ``max_voxels`` voxels, the labelled ones first and the others at random, in their order."""
