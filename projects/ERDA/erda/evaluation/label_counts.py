@@ -4,6 +4,7 @@ from typing import NamedTuple
 import torch
 from mmdet3d.registry import DATASETS
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from rich.progress import track
 
 from ..voxelization import occupied_voxels, vote_voxel_labels
@@ -25,6 +26,7 @@ def count_labels(cfg: Config, description: str = 'Counting labels') -> LabelCoun
     Raises:
         ValueError: if the training set is another one.
     """
+    init_default_scope('mmdet3d')
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
     if not isinstance(dataset, WeakLabelDataset):
         raise ValueError(f'the training set is a {type(dataset).__name__}, not a WeakLabelDataset')

@@ -54,7 +54,7 @@ class PortableExtension(types.ModuleType):
         self.__spec__ = importlib.machinery.ModuleSpec(name, loader=None)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name.startswith('__'):
+        if name.startswith('_'):  # No kernel is called so; inspect and pickle look for dunders.
             raise AttributeError(f'module {self.__name__!r} has no attribute {name!r}')
         return MissingKernel(name)
 

@@ -9,8 +9,14 @@ from typing import List, Sequence, Tuple
 import torch
 from torch import Tensor
 
-from .sparse_conv import (SparseConvTable, convolve_pairs, convolve_pairs_backward, strided_table,
-                          submanifold_table, table_from_pairs)
+from .sparse_conv import (
+    SparseConvTable,
+    convolve_pairs,
+    convolve_pairs_backward,
+    strided_table,
+    submanifold_table,
+    table_from_pairs,
+)
 from .sparse_pool import max_over_pairs, max_over_pairs_backward
 
 

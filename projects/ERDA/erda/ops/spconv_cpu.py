@@ -3,8 +3,13 @@ import functools
 
 import torch
 
-from .sparse_conv import (SparseConvTable, conv_output_shape, sparse_convolution, strided_table,
-                          submanifold_table)
+from .sparse_conv import (
+    SparseConvTable,
+    conv_output_shape,
+    sparse_convolution,
+    strided_table,
+    submanifold_table,
+)
 from .sparse_pool import sparse_max_pool
 
 
@@ -21,8 +26,9 @@ def install_spconv_cpu() -> bool:
         from spconv.pytorch.pool import SparseMaxPool
     except ImportError:
         return False
-    # Patched until spconv's CPU kernels are right with many threads and have a backward (2.3.8
-    # has neither); its default algorithm refuses CPU tensors altogether.
+    # Patched until a spconv build trains on CPU by default: 2.3.6 (cu120) refuses CPU tensors
+    # unless each layer names algo=Native, and then a bias in eval; 2.3.8 (CPU build) has no
+    # backward and returns wrong rows with two threads.
     for module, portable in ((SparseConvolution, _conv_forward), (SparseMaxPool, _pool_forward)):
         if not hasattr(module.forward, 'portable'):
             module.forward = _on_cuda_or(module.forward, portable)

@@ -1,0 +1,64 @@
+"""The commands as a user calls them."""
+import os
+import subprocess
+import sys
+
+import pytest
+
+from conftest import REPOSITORY, write_scan
+
+ERDA = 'projects/ERDA/configs/minkunet_erda_1pct.py'
+
+
+def run(*command, cwd=REPOSITORY):
+    environment = dict(os.environ, OMP_NUM_THREADS='1', COLUMNS='200')
+    return subprocess.run([sys.executable, *map(str, command)], cwd=cwd, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize('command', [['tools/train.py', ERDA], ['tools/test.py', ERDA, ERDA]])
+def test_missing_data(command, tmp_path):
+    key = 'train_dataloader.dataset.dataset.data_root' if 'train' in command[0] else 'test_dataloader.dataset.data_root'
+    done = run(*command, '--work-dir', tmp_path / 'work', '--cfg-options', f'{key}={tmp_path}/nowhere')
+    assert done.returncode == 2 and 'Traceback' not in done.stderr
+    message = [line for line in done.stderr.splitlines() if 'Warning' not in line and '@_TORCH' not in line]
+    assert len(message) == 3 and 'does not exist' in message[0] and not (tmp_path / 'work').exists()
+
+
+@pytest.mark.parametrize('arguments, message', [
+    (['nowhere.py'], 'Cannot read the config nowhere.py'),
+    ([ERDA, '--amp'], '--amp needs a GPU'),
+])
+def test_bad_arguments(arguments, message):
+    done = run('tools/train.py', *arguments)
+    if 'amp' in message and '--amp needs' not in done.stderr:
+        pytest.skip('this machine has a GPU')
+    assert done.returncode == 2 and message in done.stderr and 'Traceback' not in done.stderr
+
+
+def test_prepare_data(scans):
+    done = run('tools/prepare_data.py', 'semantickitti', scans)
+    assert done.returncode == 0 and '3 train, 1 val, 4 trainval, 0 test' in done.stdout
+    (scans / 'sequences/08/labels/000000.label').write_bytes(b'abc')
+    done = run('tools/prepare_data.py', 'semantickitti', scans)
+    assert done.returncode == 1 and '08/labels/000000.label: 3 bytes' in done.stderr and 'Traceback' not in done.stderr
+
+
+def test_compare(tmp_path):
+    """Three methods trained and tested by tools/train.py and tools/test.py, a table and a picture; then nothing to do."""
+    root = tmp_path / 'data'
+    for sequence in ('00', '08'):
+        for frame in range(2):
+            write_scan(root, sequence, frame)
+    assert run('tools/prepare_data.py', 'semantickitti', root).returncode == 0
+    options = [f'train_dataloader.dataset.dataset.data_root={root}', f'val_dataloader.dataset.data_root={root}',
+               f'test_dataloader.dataset.data_root={root}', 'train_cfg.max_iters=2']
+    command = ['tools/compare.py', 'mini', '--work-dir', tmp_path / 'work', '--classes', 'car', 'road', '--cfg-options',
+               *options]
+    done = run(*command)
+    assert done.returncode == 0, done.stderr + done.stdout
+    table = (tmp_path / 'work/table.md').read_text()
+    assert 'sparse-only | ERDA | full' in table and 'mIoU of 2' in table and '| budget | 1% | 1% | 100% |' in table
+    assert (tmp_path / 'work/comparison.png').read_bytes()[:4] == b'\x89PNG'
+    done = run(*command)
+    assert done.returncode == 0 and '3 of 3 methods are finished' in done.stdout
+    assert (tmp_path / 'work/table.md').read_text() == table

@@ -1,0 +1,38 @@
+import math
+
+import pytest
+from rich.console import Console
+
+from erda.evaluation.comparison_table import MethodResult, as_markdown, as_rich_table, comparison_rows, mean_iou
+from erda.evaluation.label_counts import LabelCounts
+
+
+@pytest.fixture
+def results():
+    few, all_ = LabelCounts(4, 1000, 10, 300, 9), LabelCounts(4, 1000, 1000, 300, 300)
+    nan = math.nan
+    return [MethodResult('sparse-only', 0.01, few, dict(car=0.5, road=0.75, bus=nan)),
+            MethodResult('full', 1.0, all_, dict(car=0.7, road=0.95, bus=0.0))]
+
+
+def test_rows(results):
+    rows = comparison_rows(results)
+    assert rows[0] == ['', 'sparse-only', 'full']
+    assert rows[1] == ['budget', '1%', '100%']
+    assert rows[2] == ['labels per scan', '10', '1000']
+    assert ['car', '50.0', '70.0'] in rows and 'bus' not in [row[0] for row in rows]
+    assert rows[-1] == ['mIoU of 2', '62.5', '82.5']
+
+
+def test_chosen_classes(results):
+    assert comparison_rows(results, ['road'])[-1] == ['mIoU of 1', '75.0', '95.0']
+    assert math.isnan(mean_iou(results[0], ['road', 'bus']))
+
+
+def test_markdown_and_terminal(results):
+    rows = comparison_rows(results)
+    lines = as_markdown(rows).splitlines()
+    assert lines[1] == '| --- | ---: | ---: |' and len(lines) == len(rows) + 1
+    console = Console(record=True, width=100)
+    console.print(as_rich_table(rows, 'title'))
+    assert 'mIoU of 2' in console.export_text()
