@@ -1,10 +1,11 @@
 """ERDA for MMDetection3D: train any mmdet3d segmentor from a few labelled points."""
-from .compat import allow_mmengine_checkpoints, store_one_cycle_without_method
+from .compat import allow_mmengine_checkpoints, format_config_once, store_one_cycle_without_method
 from .ops import install_portable_ops
 from .version import __version__
 
 allow_mmengine_checkpoints()
 store_one_cycle_without_method()
+format_config_once()
 install_portable_ops()  # Before the first import of mmdet3d's models, which import mmcv.ops.
 
 # Registration happens on import.

@@ -4,7 +4,7 @@ from typing import Callable
 
 import numpy as np
 import torch
-from mmengine.config import ConfigDict
+from mmengine.config import Config, ConfigDict
 from mmengine.logging import HistoryBuffer
 from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler, _ParamScheduler
 
@@ -45,3 +45,21 @@ def store_one_cycle_without_method() -> None:
         return state
 
     OneCycleParamScheduler.state_dict = state_dict
+
+
+def format_config_once() -> None:
+    """Formats the text of a config once, not at every start-up step and every checkpoint, which takes seconds each.
+
+    Until mmengine does so itself (0.10.7 calls yapf five times before training and once a checkpoint).
+    """
+    pretty_text = Config.pretty_text.fget
+    last = {}
+
+    def cached(self: Config) -> str:
+        content = repr(self._cfg_dict)
+        if content not in last:
+            last.clear()
+            last[content] = pretty_text(self)
+        return last[content]
+
+    Config.pretty_text = property(cached)
