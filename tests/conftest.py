@@ -2,14 +2,14 @@ import os
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch: two processes on two cores, and repeatable sums
 
-from pathlib import Path  # noqa: E402
+from pathlib import Path
 
-import numpy as np  # noqa: E402
-import pytest  # noqa: E402
-import torch  # noqa: E402
+import numpy as np
+import pytest
+import torch
 
-import erda  # noqa: E402, F401
-from erda.datasets.semantickitti import prepare_semantickitti  # noqa: E402
+import erda  # noqa: F401
+from erda.datasets.semantickitti import prepare_semantickitti
 
 REPOSITORY = Path(__file__).parents[1]
 torch.set_num_threads(1)

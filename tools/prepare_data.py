@@ -39,7 +39,7 @@ def semantickitti(args: argparse.Namespace) -> None:
 
 
 def synthetic_lidar(args: argparse.Namespace) -> None:
-    frames = {street: args.frames for street in SYNTHETIC_TRAIN + SYNTHETIC_VAL}
+    frames = dict.fromkeys(SYNTHETIC_TRAIN + SYNTHETIC_VAL, args.frames)
     written = write_synthetic_semantickitti(args.root, frames, seed=args.seed, workers=args.workers)
     print(f'{written} scans made, {sum(frames.values()) - written} were there')
     args.val = SYNTHETIC_VAL

@@ -4,7 +4,6 @@ import subprocess
 import sys
 
 import pytest
-
 from conftest import REPOSITORY, write_scan
 
 ERDA = 'projects/ERDA/configs/minkunet_erda_1pct.py'
@@ -12,7 +11,8 @@ ERDA = 'projects/ERDA/configs/minkunet_erda_1pct.py'
 
 def run(*command, cwd=REPOSITORY):
     environment = dict(os.environ, OMP_NUM_THREADS='1', COLUMNS='200')
-    return subprocess.run([sys.executable, *map(str, command)], cwd=cwd, env=environment, capture_output=True, text=True)
+    command = [sys.executable, *map(str, command)]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
 
 
 @pytest.mark.parametrize('command', [['tools/train.py', ERDA], ['tools/test.py', ERDA, ERDA]])
@@ -44,7 +44,7 @@ def test_prepare_data(scans):
 
 
 def test_compare(tmp_path):
-    """Three methods trained and tested by tools/train.py and tools/test.py, a table and a picture; then nothing to do."""
+    """Three methods trained and tested by tools/train.py and tools/test.py, a table, a picture; then nothing to do."""
     root = tmp_path / 'data'
     for sequence in ('00', '08'):
         for frame in range(2):

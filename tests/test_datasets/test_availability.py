@@ -1,6 +1,6 @@
+from conftest import REPOSITORY
 from mmengine.config import Config
 
-from conftest import REPOSITORY
 from erda.datasets.availability import missing_data
 
 

@@ -2,8 +2,8 @@
 import mmengine
 import numpy as np
 import pytest
-
 from conftest import write_scan
+
 from erda.datasets.semantickitti import DataError, prepare_semantickitti
 
 BIN = 'sequences/00/velodyne/000001.bin'

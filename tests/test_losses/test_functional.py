@@ -68,7 +68,8 @@ def test_update_under_a_uniform_prediction(logits, weight):
 @pytest.mark.parametrize('form', ['kl_pq', 'js', 'mse'])
 def test_a_confident_pseudo_label_is_left_alone(form):
     s = torch.tensor([[50., 0., 0.]], dtype=torch.float64, requires_grad=True)
-    (distribution_alignment(s, torch.tensor([[0.1, 0.7, 0.2]], dtype=torch.float64), form) + entropy(s)).sum().backward()
+    q = torch.tensor([[0.1, 0.7, 0.2]], dtype=torch.float64)
+    (distribution_alignment(s, q, form) + entropy(s)).sum().backward()
     assert s.grad.abs().max() < 1e-12
 
 

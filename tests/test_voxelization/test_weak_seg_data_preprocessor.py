@@ -55,7 +55,7 @@ def test_batch_order(batch_first):
 
 def test_max_voxels():
     batch = build(max_voxels=250).train()(make_batch(), training=True)
-    for sample, points in zip(batch['data_samples'], batch['inputs']['points']):
+    for sample in batch['data_samples']:
         assert len(sample.batch_idx) <= 250
         kept = sample.point2voxel_map >= 0
         assert sample.point2voxel_map.max() == len(sample.batch_idx) - 1

@@ -6,7 +6,7 @@ from mmengine.config import ConfigDict
 
 PREPARE = 'python tools/prepare_data.py'
 SYNTHETIC_ROOT = 'data/synthetic_lidar'
-SYNTHETIC_CONFIG = 'projects/ERDA/configs/minkunet_erda_1pct_synthetic.py'
+SYNTHETIC_TRAINING = 'python tools/train.py projects/ERDA/configs/minkunet_erda_1pct_synthetic.py'
 
 
 def missing_data(cfg: ConfigDict, *loaders: str) -> Optional[str]:
@@ -44,5 +44,5 @@ def _message(dataset: dict, root: str, path: str) -> str:
     else:
         if name == 'SemanticKitti':
             lines.append(f'Prepare SemanticKITTI:      {PREPARE} semantickitti {root or "data/semantickitti"}')
-        lines.append(f'Or run on synthetic scans:  {PREPARE} synthetic-lidar && python tools/train.py {SYNTHETIC_CONFIG}')
+        lines.append(f'Or run on synthetic scans:  {PREPARE} synthetic-lidar && {SYNTHETIC_TRAINING}')
     return '\n'.join(lines)

@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-HIDDEN_COLOR = (0.30, 0.31, 0.34)
+HIDDEN_COLOR = (0.38, 0.39, 0.43)
 BACKGROUND = (0.08, 0.08, 0.10)
 
 
@@ -27,8 +27,8 @@ class LabelledScan(NamedTuple):
     emphasis: bool = False
 
 
-def save_scan_picture(path: Path, panels: Sequence[LabelledScan], classes: Sequence[str], palette: Sequence[Sequence[int]],
-                      radius: float = 30.0) -> None:
+def save_scan_picture(path: Path, panels: Sequence[LabelledScan], classes: Sequence[str],
+                      palette: Sequence[Sequence[int]], radius: float = 30.0) -> None:
     """Write a PNG with the scans in a row seen from above, and a legend of the classes that occur.
 
     Args:
@@ -58,9 +58,9 @@ def _draw(axes, panel: LabelledScan, colors: np.ndarray, radius: float) -> None:
     order = np.argsort(points[:, 2], kind='stable')  # what is higher hides what is below, as seen from above
     points, labels = points[order], labels[order]
     has_label = (labels >= 0) & (labels < len(colors))
-    axes.scatter(*points[~has_label, :2].T, s=0.6, color=HIDDEN_COLOR, linewidths=0)
+    axes.scatter(*points[~has_label, :2].T, s=1.2, color=HIDDEN_COLOR, linewidths=0)
     axes.scatter(
-        *points[has_label, :2].T, s=16 if panel.emphasis else 1.6, c=colors[labels[has_label]], linewidths=0)
+        *points[has_label, :2].T, s=18 if panel.emphasis else 2.5, c=colors[labels[has_label]], linewidths=0)
     axes.set(xlim=(-radius, radius), ylim=(-radius, radius), aspect='equal', facecolor=BACKGROUND)
     axes.set_title(panel.title, color='white', fontsize=13)
     axes.axis('off')

@@ -35,8 +35,8 @@ def run_jobs(jobs: Sequence[TrainingJob], threads_per_job: int = 1) -> None:
     """
     if not jobs:
         return
-    columns = (TextColumn('{task.description:<12}'), BarColumn(), MofNCompleteColumn(), TextColumn('{task.fields[note]}'),
-               TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (TextColumn('{task.description:<12}'), BarColumn(), MofNCompleteColumn(),
+               TextColumn('{task.fields[note]}'), TimeElapsedColumn(), TimeRemainingColumn())
     children: List[subprocess.Popen] = []
     with Progress(*columns) as progress, ThreadPoolExecutor(len(jobs)) as pool:
         futures = [

@@ -1,12 +1,14 @@
 """Portable kernels: all of mmdet3d's segmentors without a compiled mmcv, on any device."""
 from .mmcv_ext import install_mmcv_ext
 from .spconv_cpu import install_spconv_cpu
+from .spconv_weights import let_mmcv_load_spconv_weights
 
 
 def install_portable_ops() -> None:
     """Fill in what mmcv and spconv lack on this machine. Compiled CUDA kernels are left alone."""
     install_mmcv_ext()
     install_spconv_cpu()
+    let_mmcv_load_spconv_weights()
 
 
 __all__ = ['install_portable_ops']

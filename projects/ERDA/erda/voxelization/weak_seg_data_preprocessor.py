@@ -16,8 +16,8 @@ class WeakSegDataPreprocessor(Det3DDataPreprocessor):
     For ``voxel_type='minkunet'`` voxels, their order and their features are the stock ones. What differs: a voxel's
     label is the vote of its labelled points, see :func:`vote_voxel_labels`; nothing is moved to another device; and
     with ``max_voxels`` all labelled voxels are kept before any other, and ``point2voxel_map`` is -1 for the points of a
-    dropped voxel. A batch that is flat on some axis is lifted on it to at least ``min_grid_size`` voxels, because spconv
-    raises when a grid is halved to nothing. Other voxel types are those of the stock class.
+    dropped voxel. A batch that is flat on some axis is lifted on it to at least ``min_grid_size`` voxels, because
+    spconv raises when a grid is halved to nothing. Other voxel types are those of the stock class.
 
     Args:
         ignore_index: the label of void, as in the head; 19 in mmdet3d's SemanticKITTI configs.

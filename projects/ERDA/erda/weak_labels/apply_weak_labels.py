@@ -32,7 +32,8 @@ class ApplyWeakLabels(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         labels = results['pts_semantic_mask'].astype(np.int64)
-        labelled = self.budget.labelled(labels, self.num_classes, scan_rng(self._scan(results['lidar_path']), self.seed))
+        rng = scan_rng(self._scan(results['lidar_path']), self.seed)
+        labelled = self.budget.labelled(labels, self.num_classes, rng)
         is_void = (labels < 0) | (labels >= self.num_classes)
         results['pts_semantic_mask'] = np.where(labelled | is_void, labels, UNLABELED)
         return results
