@@ -7,7 +7,8 @@ REQUIREMENTS := $(wildcard requirements/*.txt)
 
 .PHONY: demo test lint install clean
 demo: install
-	$(BIN)/python tools/demo.py
+	$(BIN)/python tools/prepare_data.py synthetic-lidar
+	$(BIN)/python tools/compare.py synthetic --work-dir work_dirs/demo
 
 test: install
 	$(BIN)/python -m pytest

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Count the labelled voxels that keep a label: in mmdet3d one point speaks for its voxel, in erda labelled points vote."""
+"""Count the labelled voxels that keep a label: in mmdet3d one point speaks for its voxel, here labelled points vote."""
 import argparse
 
 import torch

@@ -1,5 +1,6 @@
 """spconv 2 modules on CPU tensors: the portable sparse convolution in place of spconv's own."""
 import functools
+import warnings
 
 import torch
 
@@ -22,8 +23,10 @@ def install_spconv_cpu() -> bool:
     Returns: True if spconv is there (calling twice changes nothing), False if not.
     """
     try:
-        from spconv.pytorch.conv import SparseConvolution
-        from spconv.pytorch.pool import SparseMaxPool
+        with warnings.catch_warnings():  # spconv 2.3 decorates with names that torch has renamed
+            warnings.simplefilter('ignore', FutureWarning)
+            from spconv.pytorch.conv import SparseConvolution
+            from spconv.pytorch.pool import SparseMaxPool
     except ImportError:
         return False
     # Patched until a spconv build trains on CPU by default: 2.3.6 (cu120) refuses CPU tensors
