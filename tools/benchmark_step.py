@@ -78,7 +78,7 @@ class Training:
 
 def peak_memory(config: str, device: str, batches: list) -> float:
     """Bytes at the peak of a few steps in a process of their own."""
-    with multiprocessing.get_context('fork' if device == 'cpu' else 'spawn').Pool(1) as pool:
+    with multiprocessing.get_context('spawn').Pool(1) as pool:  # a fork would inherit this one's threads and memory
         return pool.apply(_peak_memory, (config, device, batches[:5]))
 
 

@@ -66,10 +66,12 @@ class ERDAHeadMixin:
             losses = super().loss(inputs, batch_data_samples, *args, **kwargs)
         if self.pseudo_labeler is not None:
             call, = calls
-            not_void = labels != self.ignore_index  # Void must not even enter the projection's batch statistics.
+            # Void must not even enter the projection's batch statistics.
+            not_void = (labels != self.ignore_index).nonzero().squeeze(1)
             labels = labels[not_void]
-            pseudo_logits = self.pseudo_labeler(call.features[not_void], labels)
-            losses['loss_erda'] = self.loss_erda(pseudo_logits, call.seg_logits[not_void], labels == UNLABELED)
+            pseudo_logits = self.pseudo_labeler(call.features.index_select(0, not_void), labels)
+            seg_logits = call.seg_logits.index_select(0, not_void)
+            losses['loss_erda'] = self.loss_erda(pseudo_logits, seg_logits, labels == UNLABELED)
         return losses
 
     @contextmanager

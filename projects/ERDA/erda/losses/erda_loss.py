@@ -1,9 +1,11 @@
 from typing import Optional
 
+import torch
+import torch.nn.functional as F
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
-from .functional import ALIGNMENT_FORMS, distribution_alignment, entropy
+from .functional import ALIGNMENT_FORMS, log_alignment, log_entropy
 
 
 @MODELS.register_module()
@@ -50,17 +52,17 @@ class ERDALoss(nn.Module):
         if pseudo_logits.shape != seg_logits.shape or seg_logits.dim() != 2:
             raise ValueError(f'pseudo_logits {tuple(pseudo_logits.shape)} and seg_logits {tuple(seg_logits.shape)} '
                              'must both be [N, K]')
-        if mask is not None:
-            if mask.shape != seg_logits.shape[:1]:
-                raise ValueError(f'mask {tuple(mask.shape)} must be [N] with N = {len(seg_logits)}')
-            pseudo_logits, seg_logits = pseudo_logits[mask], seg_logits[mask]
-        if pseudo_logits.numel() == 0:
-            return pseudo_logits.float().sum() + seg_logits.float().sum()
+        if mask is not None and mask.shape != seg_logits.shape[:1]:
+            raise ValueError(f'mask {tuple(mask.shape)} must be [N] with N = {len(seg_logits)}')
         if seg_logits.element_size() < 4:  # Sums of small probabilities need more than half precision.
             seg_logits = seg_logits.float()
         if pseudo_logits.element_size() < 4:
             pseudo_logits = pseudo_logits.float()
-        loss = distribution_alignment(pseudo_logits, seg_logits, self.alignment)
+        log_p, log_q = F.log_softmax(pseudo_logits, dim=-1), F.log_softmax(seg_logits, dim=-1)
+        loss = log_alignment(log_p, log_q, self.alignment)
         if self.entropy_weight > 0:
-            loss = loss + self.entropy_weight * entropy(pseudo_logits)
-        return self.loss_weight * loss.mean()
+            loss = loss + self.entropy_weight * log_entropy(log_p)
+        if mask is None:
+            mask = torch.ones_like(loss, dtype=torch.bool)
+        # Nearly all points are selected: setting the others to zero is cheaper than picking rows, above all backward.
+        return self.loss_weight * loss.where(mask, 0).sum() / mask.sum().clamp(min=1)

@@ -15,8 +15,7 @@ def entropy(logits: Tensor) -> Tensor:
 
     Returns: ``[N]`` in nats, between 0 and ``log K``.
     """
-    log_p = F.log_softmax(logits, dim=-1)
-    return -(log_p.exp() * log_p).sum(dim=-1)
+    return log_entropy(F.log_softmax(logits, dim=-1))
 
 
 def distribution_alignment(pseudo_logits: Tensor, seg_logits: Tensor, form: str = 'kl_pq') -> Tensor:
@@ -35,10 +34,20 @@ def distribution_alignment(pseudo_logits: Tensor, seg_logits: Tensor, form: str 
 
     Source: ERDA, eq. 4 and table 1, https://arxiv.org/abs/2305.15832
     """
-    log_p, log_q = F.log_softmax(pseudo_logits, dim=-1), F.log_softmax(seg_logits, dim=-1)
-    p, q = log_p.exp(), log_q.exp()
+    return log_alignment(F.log_softmax(pseudo_logits, dim=-1), F.log_softmax(seg_logits, dim=-1), form)
+
+
+def log_entropy(log_p: Tensor) -> Tensor:
+    """:func:`entropy` of log-probabilities ``[N, K]``, for callers that have them already."""
+    return -(log_p.exp() * log_p).sum(dim=-1)
+
+
+def log_alignment(log_p: Tensor, log_q: Tensor, form: str = 'kl_pq') -> Tensor:
+    """:func:`distribution_alignment` of log-probabilities ``[N, K]``, for callers that have them already."""
+    p = log_p.exp()
     if form == 'kl_pq':
         return (p * (log_p - log_q)).sum(dim=-1)
+    q = log_q.exp()
     if form == 'kl_qp':
         return (q * (log_q - log_p)).sum(dim=-1)
     if form == 'js':

@@ -5,7 +5,17 @@ import sys
 import types
 from typing import Any, Callable
 
-from . import dynamic_scatter, mmcv_sparse
+from . import (
+    assign_score_withk,
+    ball_query,
+    dynamic_scatter,
+    furthest_point_sample,
+    knn,
+    mmcv_sparse,
+    point_groups,
+    three_interpolate,
+    voxelize,
+)
 
 # Name in mmcv._ext -> portable function; one module per family of kernels.
 PORTABLE_KERNELS = {
@@ -19,6 +29,21 @@ PORTABLE_KERNELS = {
     'indice_maxpool_backward': mmcv_sparse.indice_maxpool_backward,
     'dynamic_point_to_voxel_forward': dynamic_scatter.dynamic_point_to_voxel_forward,
     'dynamic_point_to_voxel_backward': dynamic_scatter.dynamic_point_to_voxel_backward,
+    'furthest_point_sampling_forward': furthest_point_sample.furthest_point_sampling_forward,
+    'furthest_point_sampling_with_dist_forward': furthest_point_sample.furthest_point_sampling_with_dist_forward,
+    'ball_query_forward': ball_query.ball_query_forward,
+    'knn_forward': knn.knn_forward,
+    'gather_points_forward': point_groups.gather_points_forward,
+    'gather_points_backward': point_groups.gather_points_backward,
+    'group_points_forward': point_groups.group_points_forward,
+    'group_points_backward': point_groups.group_points_backward,
+    'three_nn_forward': three_interpolate.three_nn_forward,
+    'three_interpolate_forward': three_interpolate.three_interpolate_forward,
+    'three_interpolate_backward': three_interpolate.three_interpolate_backward,
+    'dynamic_voxelize_forward': voxelize.dynamic_voxelize_forward,
+    'hard_voxelize_forward': voxelize.hard_voxelize_forward,
+    'assign_score_withk_forward': assign_score_withk.assign_score_withk_forward,
+    'assign_score_withk_backward': assign_score_withk.assign_score_withk_backward,
 }
 
 
@@ -41,6 +66,8 @@ def install_mmcv_ext() -> bool:
     extension = PortableExtension('mmcv._ext')
     sys.modules['mmcv._ext'] = extension
     importlib.import_module('mmcv')._ext = extension
+    furthest_point_sample.let_mmcv_sample_on_cpu()
+    knn.let_mmcv_find_neighbors_on_cpu()
     return True
 
 

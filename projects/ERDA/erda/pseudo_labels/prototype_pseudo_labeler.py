@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 # exp(-1e4) is an exact zero in every float type, and unlike -inf it keeps 0 * log 0 finite; it fits into float16.
 NO_MASS = -1e4
+EPSILON = 1e-6  # a shorter embedding has no direction
 
 
 @MODELS.register_module()
@@ -79,9 +80,10 @@ class PrototypePseudoLabeler(nn.Module):
         embedding = self._project(features)
         if self.training:
             self._update(embedding.detach(), labels)
-        prototypes = F.normalize(self.prototypes, dim=-1).to(embedding.dtype)
-        cosine = F.normalize(embedding, dim=-1) @ prototypes.T
-        return (self.scale * cosine).masked_fill(~self.seen, NO_MASS)
+        prototypes = self.scale * F.normalize(self.prototypes, dim=-1)
+        length = torch.linalg.vector_norm(embedding, dim=-1, keepdim=True).clamp(min=EPSILON)
+        # Dividing N x K products is cheaper than normalising N x D embeddings; a class never seen has a product of 0.
+        return embedding @ prototypes.T.to(embedding.dtype) / length + torch.where(self.seen, 0, NO_MASS)
 
     def _project(self, features: Tensor) -> Tensor:
         if not self.training or len(features) > 1:

@@ -1,0 +1,53 @@
+"""The first points within a distance of each center.
+
+Source: PointNet++, section 3.3, https://arxiv.org/abs/1706.02413
+"""
+import numpy as np
+from numba import njit
+from torch import Tensor
+
+from .squared_distance import as_xyz, squared_distance, squared_distance_chunks, takes_compiled_loop
+
+
+def ball_query_forward(center_xyz: Tensor, xyz: Tensor, idx: Tensor, b: int, n: int, m: int, min_radius: float,
+                       max_radius: float, nsample: int) -> None:
+    """Kernel behind ``mmcv.ops.ball_query``.
+
+    Args:
+        center_xyz: ``[B, M, 3]``.
+        xyz: ``[B, N, 3]``.
+        idx: ``[B, M, nsample]`` int32, filled with the lowest rows of points at ``min_radius <= distance < max_radius``
+            or at distance 0, in ascending order; the first of them fills what is left. Untouched if there is none.
+    """
+    center_xyz, xyz = as_xyz(center_xyz), as_xyz(xyz)
+    nearest, farthest = (np.float32(radius) * np.float32(radius) for radius in (min_radius, max_radius))
+    if takes_compiled_loop(xyz):
+        _query(center_xyz.numpy(), xyz.numpy(), idx.numpy(), nearest, farthest)
+        return
+    for chunk, squares in squared_distance_chunks(center_xyz, xyz):
+        hit = (squares == 0) | ((squares >= float(nearest)) & (squares < float(farthest)))
+        number = hit.cumsum(-1)
+        found = idx[:, chunk]  # A view: what is written to it stays.
+        found[number[..., -1] > 0] = hit.byte().argmax(-1, keepdim=True)[number[..., -1] > 0].int()
+        scan, center, row = (hit & (number <= nsample)).nonzero(as_tuple=True)
+        found[scan, center, number[scan, center, row] - 1] = row.int()
+
+
+@njit
+def _query(centers: np.ndarray, xyz: np.ndarray, idx: np.ndarray, nearest: float, farthest: float) -> None:
+    samples = idx.shape[2]
+    for scan in range(xyz.shape[0]):
+        points = xyz[scan]
+        for center in range(centers.shape[1]):
+            x, y, z = centers[scan, center]
+            found = idx[scan, center]
+            hits = 0
+            for row in range(len(points)):
+                square = squared_distance(x - points[row, 0], y - points[row, 1], z - points[row, 2])
+                if square == 0 or nearest <= square < farthest:
+                    if hits == 0:
+                        found[:] = row
+                    found[hits] = row
+                    hits += 1
+                    if hits == samples:
+                        break

@@ -1,0 +1,134 @@
+"""The k nearest points."""
+from typing import Any, Optional, Tuple
+
+import numpy as np
+import torch
+from numba import njit
+from torch import Tensor
+
+from .squared_distance import as_xyz, squared_distance, squared_distance_chunks, takes_compiled_loop
+
+FARTHEST = 1e10  # mmcv's kernel takes no point whose squared distance is larger
+
+
+def knn_forward(xyz: Tensor, center_xyz: Tensor, idx: Tensor, dist2: Tensor, b: int, n: int, m: int,
+                nsample: int) -> None:
+    """Kernel behind ``mmcv.ops.knn``.
+
+    Equally near points come in the order of mmcv's heap on a CPU, and by row elsewhere. Where points are missing, row 0
+    at a squared distance of 1e10 stands in.
+
+    Args:
+        xyz: ``[B, N, 3]``; with more channels, see :func:`_packed_xyz`.
+        center_xyz: ``[B, M, 3]``, likewise.
+        idx: ``[B, M, K]`` int32, filled with the rows of the nearest points, nearest first.
+        dist2: ``[B, M, K]`` float32, filled with their squared distances.
+    """
+    xyz = _packed_xyz(xyz, b, n)
+    center_xyz = _packed_xyz(center_xyz, b, m)
+    if takes_compiled_loop(xyz):
+        _nearest_by_heap(xyz.numpy(), center_xyz.numpy(), idx.numpy(), dist2.numpy())
+    else:
+        rows, squares = nearest_by_sort(xyz, center_xyz, nsample)
+        missing = squares >= FARTHEST
+        idx.copy_(rows.masked_fill(missing, 0))
+        dist2.copy_(squares.masked_fill(missing, FARTHEST))
+
+
+def _packed_xyz(points: Tensor, b: int, n: int) -> Tensor:
+    """The first B * N * 3 numbers of ``[B, N, C]`` as ``[B, N, 3]``.
+
+    mmcv's kernel takes any memory for coordinates. mmdet3d's DGCNN hands it 64 features per point ("F-KNN"), and the
+    published checkpoints were trained with the neighbours that came of it.
+    """
+    if points.shape[2] < 3:
+        raise ValueError(f'kNN needs three coordinates per point, {points.shape[2]} given')
+    return as_xyz(points.reshape(-1)[:b * n * 3].view(b, n, 3)).float()
+
+
+@njit
+def _nearest_by_heap(xyz: np.ndarray, centers: np.ndarray, idx: np.ndarray, dist2: np.ndarray) -> None:
+    """A heap with the farthest point of the nearest K on top, which a nearer one replaces."""
+    k = idx.shape[2]
+    squares = np.empty(k, np.float32)
+    rows = np.empty(k, np.int32)
+    for scan in range(xyz.shape[0]):
+        points = xyz[scan]
+        for center in range(centers.shape[1]):
+            x, y, z = centers[scan, center]
+            squares[:] = FARTHEST
+            rows[:] = 0
+            for row in range(len(points)):
+                square = squared_distance(x - points[row, 0], y - points[row, 1], z - points[row, 2])
+                if square < squares[0]:
+                    squares[0] = square
+                    rows[0] = row
+                    _sift_down(squares, rows, k)
+            for size in range(k - 1, 0, -1):
+                _swap(squares, rows, 0, size)
+                _sift_down(squares, rows, size)
+            idx[scan, center] = rows
+            dist2[scan, center] = squares
+
+
+@njit
+def _sift_down(squares: np.ndarray, rows: np.ndarray, size: int) -> None:
+    """Let the top of the heap sink, past equals as well: that decides which of equally near points are kept."""
+    parent = 0
+    while 2 * parent + 1 < size:
+        child = 2 * parent + 1
+        if child + 1 < size and squares[child + 1] > squares[child]:
+            child += 1
+        if squares[parent] > squares[child]:
+            break
+        _swap(squares, rows, parent, child)
+        parent = child
+
+
+@njit
+def _swap(squares: np.ndarray, rows: np.ndarray, i: int, j: int) -> None:
+    squares[i], squares[j] = squares[j], squares[i]
+    rows[i], rows[j] = rows[j], rows[i]
+
+
+def nearest_by_sort(xyz: Tensor, centers: Tensor, k: int) -> Tuple[Tensor, Tensor]:
+    """Rows ``[B, M, K]`` and squared distances of the nearest points, in plain PyTorch; infinity where none is left."""
+    b, m = centers.shape[:2]
+    rows = torch.zeros(b, m, k, dtype=torch.int64, device=xyz.device)
+    squares = xyz.new_full((b, m, k), torch.inf)
+    found = min(k, xyz.shape[1])
+    for chunk, distances in squared_distance_chunks(centers, xyz):
+        values, order = distances.sort(stable=True)
+        rows[:, chunk, :found] = order[..., :found]
+        squares[:, chunk, :found] = values[..., :found]
+    return rows, squares
+
+
+def let_mmcv_find_neighbors_on_cpu() -> None:
+    """Patches ``mmcv.ops.knn``, which asks for the current CUDA device wherever the points are.
+
+    Until mmcv asks only on CUDA (2.1.0 does not). On CUDA the stock code runs untouched.
+    """
+    from mmcv.ops.knn import KNN
+    stock = KNN.forward
+    if hasattr(stock, 'on_any_device'):
+        return
+
+    def forward(ctx: Any, k: int, xyz: Tensor, center_xyz: Optional[Tensor] = None, transposed: bool = False) -> Tensor:
+        if xyz.is_cuda:
+            return stock(ctx, k, xyz, center_xyz, transposed)
+        if not 0 < k < 100:
+            raise ValueError(f'k is between 1 and 99, not {k}')
+        center_xyz = xyz if center_xyz is None else center_xyz
+        if transposed:
+            xyz, center_xyz = xyz.transpose(1, 2), center_xyz.transpose(1, 2)
+        (b, n), m = xyz.shape[:2], center_xyz.shape[1]
+        idx = xyz.new_zeros((b, m, k), dtype=torch.int32)
+        dist2 = xyz.new_zeros((b, m, k), dtype=torch.float32)
+        knn_forward(xyz, center_xyz, idx, dist2, b=b, n=n, m=m, nsample=k)
+        idx = idx.transpose(1, 2).contiguous()
+        ctx.mark_non_differentiable(idx)
+        return idx
+
+    forward.on_any_device = True
+    KNN.forward = staticmethod(forward)

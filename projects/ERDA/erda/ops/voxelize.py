@@ -1,0 +1,58 @@
+"""Points to voxels of a box: their coordinates only (dynamic), or the points as well (hard)."""
+import torch
+from torch import Tensor
+
+
+def dynamic_voxelize_forward(points: Tensor, voxel_size: Tensor, coors_range: Tensor, coors: Tensor,
+                             NDim: int = 3) -> None:
+    """Kernel behind ``mmcv.ops.voxelization`` without limits on points or voxels.
+
+    Args:
+        points: ``[N, C]``, coordinates x, y, z first.
+        voxel_size: ``[3]`` float32 (x, y, z).
+        coors_range: ``[6]`` float32, the lower corner of the box and then the upper one.
+        coors: ``[N, 3]`` int32, filled with the voxel (z, y, x) of each point, -1 where the point is outside.
+    """
+    voxel_size, coors_range = voxel_size.to(points.device), coors_range.to(points.device)
+    lower, upper = coors_range[:NDim], coors_range[NDim:]
+    # Half a voxel rounds up, as in C, not to the even number, as in PyTorch.
+    grid_size = ((upper - lower) / voxel_size).double().add(0.5).floor()
+    voxels = ((points[:, :NDim] - lower) / voxel_size).floor()
+    inside = ((voxels >= 0) & (voxels < grid_size)).all(1, keepdim=True)
+    coors.copy_(torch.where(inside, voxels, -1).flip(1))
+
+
+def hard_voxelize_forward(points: Tensor, voxel_size: Tensor, coors_range: Tensor, voxels: Tensor, coors: Tensor,
+                          num_points_per_voxel: Tensor, voxel_num: Tensor, max_points: int, max_voxels: int,
+                          NDim: int = 3, deterministic: bool = True) -> None:
+    """Kernel behind ``mmcv.ops.voxelization`` with limits; deterministic also where it need not be.
+
+    Voxels are numbered by their first point and keep their first points.
+
+    Args:
+        points: ``[N, C]``, coordinates x, y, z first.
+        voxel_size: ``[3]`` float32 (x, y, z).
+        coors_range: ``[6]`` float32, the lower corner of the box and then the upper one.
+        voxels: ``[max_voxels, max_points, C]``, filled with the points of each voxel.
+        coors: ``[max_voxels, 3]`` int32, filled with the voxels (z, y, x).
+        num_points_per_voxel: ``[max_voxels]`` int32, filled with the number of points kept in each.
+        voxel_num: scalar, filled with the number of voxels.
+    """
+    coors_of_points = coors.new_empty((len(points), NDim))
+    dynamic_voxelize_forward(points, voxel_size, coors_range, coors_of_points, NDim)
+    rows = (coors_of_points[:, 0] >= 0).nonzero().squeeze(1)
+    cells, cell_of_row = torch.unique(coors_of_points[rows], dim=0, return_inverse=True)
+    first_row = rows.new_full((len(cells),), len(points)).index_reduce_(0, cell_of_row, rows, 'amin')
+    by_first_row = first_row.argsort()
+    number = torch.empty_like(by_first_row)
+    number[by_first_row] = torch.arange(len(cells), device=points.device)
+
+    voxel_of_row, order = number[cell_of_row].sort(stable=True)
+    counts = torch.bincount(voxel_of_row, minlength=len(cells))
+    place = torch.arange(len(rows), device=points.device) - (counts.cumsum(0) - counts)[voxel_of_row]
+    kept = (voxel_of_row < max_voxels) & (place < max_points)
+    total = min(len(cells), max_voxels)
+    voxels[voxel_of_row[kept], place[kept]] = points[rows[order[kept]]]
+    coors[:total] = cells[by_first_row[:total]]
+    num_points_per_voxel[:total] = counts[:total].clamp(max=max_points).to(num_points_per_voxel.dtype)
+    voxel_num.fill_(total)
