@@ -56,8 +56,8 @@ def _nearest_by_heap(xyz: np.ndarray, centers: np.ndarray, idx: np.ndarray, dist
         points = xyz[scan]
         for center in range(centers.shape[1]):
             x, y, z = centers[scan, center]
-            squares[:] = FARTHEST
-            rows[:] = 0
+            squares.fill(FARTHEST)
+            rows.fill(0)
             for row in range(len(points)):
                 square = squared_distance(x - points[row, 0], y - points[row, 1], z - points[row, 2])
                 if square < squares[0]:
@@ -67,8 +67,9 @@ def _nearest_by_heap(xyz: np.ndarray, centers: np.ndarray, idx: np.ndarray, dist
             for size in range(k - 1, 0, -1):
                 _swap(squares, rows, 0, size)
                 _sift_down(squares, rows, size)
-            idx[scan, center] = rows
-            dist2[scan, center] = squares
+            for place in range(k):  # Assigning whole arrays takes numba seconds to compile.
+                idx[scan, center, place] = rows[place]
+                dist2[scan, center, place] = squares[place]
 
 
 @njit

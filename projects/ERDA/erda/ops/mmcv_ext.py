@@ -51,6 +51,7 @@ def install_mmcv_ext() -> bool:
     """Make ``import mmcv.ops`` work where mmcv has no compiled kernels; call it before that.
 
     Kernels without a portable version import as well and say what is missing when called.
+    Furthest point sampling and kNN, whose wrappers in mmcv know CUDA only, take tensors on the CPU.
     A compiled ``mmcv._ext`` stays as it is.
 
     Returns: True if the stand-in is in place (calling twice changes nothing).
