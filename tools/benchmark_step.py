@@ -5,6 +5,7 @@ import multiprocessing
 import resource
 import statistics
 import time
+from pathlib import Path
 
 import torch
 from mmdet3d.registry import MODELS
@@ -39,7 +40,7 @@ def main() -> None:
         table.add_column(column, justify='left' if column == 'config' else 'right')
     for config, taken, peak in zip(args.configs, times, memory):
         ratio = statistics.median(b / a for a, b in zip(times[0], taken))
-        table.add_row(config, f'{1000 * statistics.median(taken):.0f}', f'{ratio:.3f}', f'{peak / 1e6:.0f}',
+        table.add_row(Path(config).stem, f'{1000 * statistics.median(taken):.0f}', f'{ratio:.3f}', f'{peak / 1e6:.0f}',
                       f'{peak / memory[0]:.3f}')
     Console().print(table)
 
