@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import REPOSITORY, write_scan
+from tiny_scans import REPOSITORY, write_scan
 
 ERDA = 'projects/ERDA/configs/minkunet_erda_1pct.py'
 

@@ -3,11 +3,11 @@ import itertools
 
 import pytest
 import torch
-from conftest import REPOSITORY
 from mmdet3d.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner, load_checkpoint
+from tiny_scans import REPOSITORY
 
 CONFIGS = sorted(
     str(path.relative_to(REPOSITORY)) for folder in ('configs', 'projects/ERDA/configs')

@@ -1,5 +1,5 @@
-from conftest import REPOSITORY
 from mmengine.config import Config
+from tiny_scans import REPOSITORY
 
 from erda.datasets.availability import missing_data
 

@@ -2,7 +2,7 @@
 import mmengine
 import numpy as np
 import pytest
-from conftest import write_scan
+from tiny_scans import write_scan
 
 from erda.datasets.semantickitti import DataError, prepare_semantickitti
 

@@ -2,10 +2,10 @@
 import numpy as np
 import pytest
 import torch
-from conftest import REPOSITORY
 from mmdet3d.registry import DATASETS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from tiny_scans import REPOSITORY
 
 from erda.weak_labels import UNLABELED
 
