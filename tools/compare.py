@@ -5,7 +5,6 @@ Finished parts are kept: a second call with the same settings trains nothing, an
 """
 import argparse
 import hashlib
-import sys
 from pathlib import Path
 from typing import List, Optional
 
@@ -13,6 +12,7 @@ from mmengine.config import DictAction
 from rich.console import Console
 
 import erda  # noqa: F401  Before any config is read: registers everything and installs the portable kernels.
+from erda.command_line import stop
 from erda.config import load_config
 from erda.datasets.availability import missing_data
 from erda.evaluation.comparison_picture import draw_comparison
@@ -107,11 +107,6 @@ def unfinished(name: str, config: str, cfg, args: argparse.Namespace) -> Optiona
     test = [str(ROOT / 'tools/test.py'), str(ROOT / config), str(last), '--work-dir', str(work_dir), '--out',
             str(work_dir), *options]
     return TrainingJob(name, [train, test], work_dir / 'log.txt')
-
-
-def stop(message: str) -> None:
-    print(message, file=sys.stderr)
-    sys.exit(2)
 
 
 if __name__ == '__main__':

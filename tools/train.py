@@ -1,42 +1,29 @@
 #!/usr/bin/env python
 """Train a segmentor: python tools/train.py CONFIG, with mmengine's usual arguments."""
 import argparse
-import os
-import sys
 
 import torch
-from mmengine.config import DictAction
 from mmengine.runner import Runner
 
 import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
-from erda.config import ConfigError, load_config
+from erda.command_line import add_runner_arguments, read_config, stop
 from erda.datasets.availability import missing_data
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file')
-    parser.add_argument('--work-dir', help='folder for logs and checkpoints; work_dirs/CONFIG by default')
+    add_runner_arguments(parser)
     parser.add_argument('--resume', nargs='?', const='auto', metavar='CHECKPOINT',
                         help='go on from a checkpoint, by default from the latest in the work dir')
     parser.add_argument('--amp', action='store_true', help='train in mixed precision')
     parser.add_argument('--auto-scale-lr', action='store_true',
                         help='scale the learning rate to the batch size over all GPUs')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='override settings of the config')
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
-    parser.add_argument('--local-rank', '--local_rank', type=int, default=0, help='set by the launcher')
-    args = parser.parse_args()
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    return args
+    return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
-    try:
-        cfg = load_config(args.config, args.work_dir, args.cfg_options, args.launcher)
-    except ConfigError as error:
-        stop(str(error))
+    cfg = read_config(args)
     if args.amp:
         if not torch.cuda.is_available():
             stop('--amp needs a GPU: mmengine has no mixed precision training on a CPU.')
@@ -51,11 +38,6 @@ def main() -> None:
     if message := missing_data(cfg, 'train_dataloader', 'val_dataloader'):
         stop(message)
     Runner.from_cfg(cfg).train()
-
-
-def stop(message: str) -> None:
-    print(message, file=sys.stderr)
-    sys.exit(2)
 
 
 if __name__ == '__main__':

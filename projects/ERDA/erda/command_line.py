@@ -1,0 +1,34 @@
+"""What the commands under ``tools`` share."""
+import argparse
+import os
+import sys
+from typing import NoReturn
+
+from mmengine.config import Config, DictAction
+
+from .config import ConfigError, load_config
+
+
+def stop(message: str) -> NoReturn:
+    """End a command that cannot run as asked: the message on stderr, exit status 2."""
+    print(message, file=sys.stderr)
+    sys.exit(2)
+
+
+def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
+    """``config`` and mmengine's usual options around it."""
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--work-dir', help='folder for logs and checkpoints; work_dirs/CONFIG by default')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help='override settings of the config')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument('--local-rank', '--local_rank', type=int, default=0, help='set by the launcher')
+
+
+def read_config(args: argparse.Namespace) -> Config:
+    """The config of these arguments; a config that cannot be read ends the command."""
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    try:
+        return load_config(args.config, args.work_dir, args.cfg_options, args.launcher)
+    except ConfigError as error:
+        stop(str(error))

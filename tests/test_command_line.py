@@ -1,0 +1,24 @@
+import argparse
+
+import pytest
+
+from erda.command_line import add_runner_arguments, read_config
+
+
+def parse(*arguments):
+    parser = argparse.ArgumentParser()
+    add_runner_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+def test_settings_reach_the_config(tmp_path):
+    (tmp_path / 'small.py').write_text('a = dict(b=1)\n')
+    args = parse(str(tmp_path / 'small.py'), '--work-dir', 'w', '--cfg-options', 'a.b=2', '--launcher', 'mpi')
+    cfg = read_config(args)
+    assert cfg.a.b == 2 and cfg.work_dir == 'w' and cfg.launcher == 'mpi'
+
+
+def test_unreadable_config_is_a_message(capsys):
+    with pytest.raises(SystemExit) as error:
+        read_config(parse('nowhere.py'))
+    assert error.value.code == 2 and 'nowhere.py' in capsys.readouterr().err
