@@ -12,7 +12,7 @@ from rich.table import Table
 import erda  # noqa: F401
 from erda.config import load_config
 from erda.voxelization import occupied_voxels, vote_voxel_labels
-from erda.weak_labels import UNLABELED
+from erda.weak_labels import is_labelled
 
 
 def main() -> None:
@@ -43,10 +43,6 @@ def main() -> None:
         table.add_row(f'{size} m', f'{points / voxels:.1f}', f'{labelled / len(dataset):.0f} a scan',
                       f'{stock / labelled:.1%}', f'{vote / labelled:.1%}')
     Console().print(table)
-
-
-def is_labelled(labels: torch.Tensor, void: int) -> torch.Tensor:
-    return (labels != UNLABELED) & (labels != void)
 
 
 if __name__ == '__main__':

@@ -9,7 +9,7 @@ from erda.evaluation.training_job import ITERATION, JobError, TrainingJob, run_j
     ('- INFO - Iter(test) [ 5/16]    eta: 0:00:01', ('test', '5', '16', None)),
 ])
 def test_progress_lines(line, groups):
-    assert ITERATION.search(line).groups()[1:] == groups
+    assert ITERATION.search(line).groups() == groups
 
 
 def test_jobs_run_and_log(tmp_path):

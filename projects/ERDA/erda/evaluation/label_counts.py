@@ -8,7 +8,7 @@ from mmengine.registry import init_default_scope
 from rich.progress import track
 
 from ..voxelization import occupied_voxels, vote_voxel_labels
-from ..weak_labels import UNLABELED, WeakLabelDataset
+from ..weak_labels import WeakLabelDataset, is_labelled
 
 
 class LabelCounts(NamedTuple):
@@ -40,5 +40,5 @@ def count_labels(cfg: Config, description: str = 'Counting labels') -> LabelCoun
         voxel_labels = vote_voxel_labels(labels, grid.point2voxel_map, len(grid.coors), ignore_index)
         for i, values in enumerate((labels, voxel_labels)):
             totals[2 * i] += len(values)
-            totals[2 * i + 1] += ((values != UNLABELED) & (values != ignore_index)).sum()
+            totals[2 * i + 1] += is_labelled(values, ignore_index).sum()
     return LabelCounts(len(dataset), *(totals / len(dataset)).tolist())

@@ -9,7 +9,7 @@ from typing import List, NamedTuple, Sequence
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-ITERATION = re.compile(r'(Iter|Epoch)\((train|val|test)\)\s+(?:\[\d+\])?\[\s*(\d+)/(\d+)\](?:.*? loss: ([\d.]+|nan))?')
+ITERATION = re.compile(r'(?:Iter|Epoch)\((train|val|test)\) +(?:\[\d+\])?\[\s*(\d+)/(\d+)\](?:.*? loss: ([\d.]+|nan))?')
 
 
 class TrainingJob(NamedTuple):
@@ -23,12 +23,11 @@ class JobError(RuntimeError):
     """A command of a job failed; the message ends with the last lines of its log."""
 
 
-def run_jobs(jobs: Sequence[TrainingJob], threads_per_job: int = 1) -> None:
-    """Run all jobs at the same time, each with its own progress bar, and wait for them.
+def run_jobs(jobs: Sequence[TrainingJob]) -> None:
+    """Run all jobs at the same time, each on one thread and with its own progress bar, and wait for them.
 
     Args:
         jobs: what to run.
-        threads_per_job: threads of each process for arithmetic.
 
     Raises:
         JobError: if a command failed; the other jobs are finished first.
@@ -40,8 +39,8 @@ def run_jobs(jobs: Sequence[TrainingJob], threads_per_job: int = 1) -> None:
     children: List[subprocess.Popen] = []
     with Progress(*columns) as progress, ThreadPoolExecutor(len(jobs)) as pool:
         futures = [
-            pool.submit(_run, job, progress, progress.add_task(job.name, total=None, note='starting'), threads_per_job,
-                        children) for job in jobs
+            pool.submit(_run, job, progress, progress.add_task(job.name, total=None, note='starting'), children)
+            for job in jobs
         ]
         try:
             errors = [future.exception() for future in futures]
@@ -54,8 +53,8 @@ def run_jobs(jobs: Sequence[TrainingJob], threads_per_job: int = 1) -> None:
             raise error
 
 
-def _run(job: TrainingJob, progress: Progress, task, threads: int, children: List[subprocess.Popen]) -> None:
-    env = dict(os.environ, OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads), PYTHONWARNINGS='ignore')
+def _run(job: TrainingJob, progress: Progress, task, children: List[subprocess.Popen]) -> None:
+    env = dict(os.environ, OMP_NUM_THREADS='1', MKL_NUM_THREADS='1', PYTHONWARNINGS='ignore')
     job.log.parent.mkdir(parents=True, exist_ok=True)
     with open(job.log, 'w') as log:
         for command in job.commands:
@@ -66,7 +65,7 @@ def _run(job: TrainingJob, progress: Progress, task, threads: int, children: Lis
                 log.write(line)
                 log.flush()
                 if match := ITERATION.search(line):
-                    _, phase, done, total, loss = match.groups()
+                    phase, done, total, loss = match.groups()
                     note = f'{phase}, loss {float(loss):.2f}' if loss else phase
                     if phase == 'train':
                         progress.update(task, completed=int(done), total=int(total), note=note)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..weak_labels import UNLABELED
+from ..weak_labels import UNLABELED, is_labelled
 
 
 class VoxelGrid(NamedTuple):
@@ -52,7 +52,7 @@ def vote_voxel_labels(labels: Tensor, point2voxel_map: Tensor, num_voxels: int, 
     voxel_labels = labels.new_full((num_voxels, ), ignore_index)
     voxel_labels[point2voxel_map[labels == UNLABELED]] = UNLABELED
 
-    labelled = (labels != UNLABELED) & (labels != ignore_index)
+    labelled = is_labelled(labels, ignore_index)
     if not labelled.any():
         return voxel_labels
     classes, voxels = labels[labelled].long(), point2voxel_map[labelled]

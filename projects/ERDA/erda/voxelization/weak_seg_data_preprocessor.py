@@ -5,7 +5,7 @@ from mmdet3d.models.data_preprocessors import Det3DDataPreprocessor
 from mmdet3d.registry import MODELS
 from torch import Tensor
 
-from ..weak_labels import UNLABELED
+from ..weak_labels import is_labelled
 from .voxel_labels import VoxelGrid, occupied_voxels, vote_voxel_labels
 
 
@@ -76,8 +76,8 @@ class WeakSegDataPreprocessor(Det3DDataPreprocessor):
         num_voxels = len(grid.coors)
         # Drawn on the CPU, whose generator decides the run, whatever the device.
         rank = torch.randperm(num_voxels).to(grid.coors.device)
-        labelled = (labels != UNLABELED) & (labels != self.ignore_index)
-        keep = torch.where(labelled, rank, rank + num_voxels).argsort()[:self.max_voxels].sort().values
+        priority = torch.where(is_labelled(labels, self.ignore_index), rank, rank + num_voxels)
+        keep = priority.argsort()[:self.max_voxels].sort().values
         new_index = keep.new_full((num_voxels, ), -1)
         new_index[keep] = torch.arange(len(keep), device=keep.device)
         grid = VoxelGrid(grid.coors[keep], grid.first_point[keep], new_index[grid.point2voxel_map])

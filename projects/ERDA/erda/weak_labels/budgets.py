@@ -11,6 +11,18 @@ UNLABELED = -1
 BUDGETS = Registry('weak-label budget', scope='mmdet3d')
 
 
+def is_labelled(labels, ignore_index: int):
+    """Where a class is seen: neither unlabelled nor void.
+
+    Args:
+        labels: integers of any shape, an array or a tensor.
+        ignore_index: the label of void.
+
+    Returns: bools of the same shape and kind.
+    """
+    return (labels != UNLABELED) & (labels != ignore_index)
+
+
 def scan_rng(scan: str, seed: int) -> np.random.Generator:
     """Random numbers that depend on the scan's relative path and the seed alone, on every machine.
 
