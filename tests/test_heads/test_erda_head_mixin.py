@@ -22,9 +22,9 @@ def build(cls='ERDAMinkUNetHead', erda=True, **kwargs):
     torch.manual_seed(0)
     if erda:
         kwargs.update(pseudo_labeler=dict(type='PrototypePseudoLabeler'), loss_erda=dict(type='ERDALoss'))
-    return MODELS.build(dict(
-        type=cls, channels=C, num_classes=K, dropout_ratio=0, ignore_index=VOID,
-        loss_decode=dict(type='mmdet.CrossEntropyLoss', avg_non_ignore=True), **kwargs))
+    defaults = dict(type=cls, channels=C, num_classes=K, dropout_ratio=0, ignore_index=VOID,
+                    loss_decode=dict(type='mmdet.CrossEntropyLoss', avg_non_ignore=True))
+    return MODELS.build({**defaults, **kwargs})
 
 
 def samples(*labels, key='voxel_semantic_mask'):
@@ -108,6 +108,25 @@ def test_a_head_of_somebody_else_with_dense_features():
     assert x.grad[0, :, 2].abs().max() == 0, 'void'
     assert x.grad.abs().sum(1).bool().sum() == 9, 'all other points of both scans'
     assert head.pseudo_labeler.seen.nonzero().flatten().tolist() == [1, 3]
+
+
+def test_cross_entropy_averages_over_labels_whatever_the_config_says():
+    head, x = build(loss_decode=dict(type='mmdet.CrossEntropyLoss')), features(4)
+    loss = head.loss(x, samples([UNLABELED, 3, UNLABELED, VOID]), None)['loss_sem_seg']
+    torch.testing.assert_close(loss, torch.nn.functional.cross_entropy(head.conv_seg(x)[1:2], torch.tensor([3])))
+
+
+def test_a_logit_for_void():
+    head, x = build(num_classes=20), features(3)
+    assert head.pseudo_labeler.num_classes == 19
+    loss = head.loss(x, samples([UNLABELED, 2, VOID]), None)['loss_erda']
+    grad, = torch.autograd.grad(loss, head.conv_seg.weight)
+    assert grad[:19].any() and not grad[19].any()
+
+
+def test_void_in_the_middle_is_refused():
+    with pytest.raises(ValueError, match='ignore_index=0 is one of num_classes=19'):
+        build(ignore_index=0)
 
 
 def test_half_an_erda_head():

@@ -97,3 +97,69 @@ def test_empty_scan_is_named():
     batch['data_samples'][0].set_metainfo(dict(lidar_path='a.bin'))
     with pytest.raises(ValueError, match='a.bin has no point'):
         build().train()(batch, training=True)
+
+
+GRID = [24, 18, 8]
+
+
+def build_cylindrical(cls='WeakSegDataPreprocessor', **kwargs):
+    layer = dict(grid_shape=GRID, point_cloud_range=[0, -np.pi, -4, 5, np.pi, 2], max_num_points=-1, max_voxels=-1)
+    return MODELS.build(dict(type=cls, voxel=True, voxel_type='cylindrical', voxel_layer=layer, **kwargs))
+
+
+def test_cylindrical_voxels_keep_their_labels():
+    """Where the stock class lets void and hidden labels vote, which outnumber the others everywhere."""
+    batch = build_cylindrical().train()(make_batch((4000, 2000)), training=True)
+    for sample in batch['data_samples']:
+        labels, voxel = sample.gt_pts_seg.pts_semantic_mask, sample.point2voxel_map
+        voxel_labels = sample.gt_pts_seg.voxel_semantic_mask
+        assert is_labelled(voxel_labels[voxel[is_labelled(labels)]]).all()
+        for v in range(len(voxel_labels)):
+            inside = labels[voxel == v]
+            if is_labelled(inside).any():
+                votes = torch.bincount(inside[is_labelled(inside)])
+                assert votes[voxel_labels[v]] == votes.max()
+            else:
+                assert voxel_labels[v] == (VOID if (inside == VOID).all() else UNLABELED)
+
+
+@pytest.mark.parametrize('training', [True, False])
+def test_cylindrical_voxels_are_those_of_the_stock_class(training):
+    results = []
+    for cls in ('WeakSegDataPreprocessor', Det3DDataPreprocessor.__name__):
+        batch = make_batch()
+        for sample in batch['data_samples']:
+            sample.gt_pts_seg.pts_semantic_mask %= 19  # the stock class knows no hidden label
+        results.append(build_cylindrical(cls).train(training)(batch, training=training))
+    ours, stock = results
+    for key in ('voxels', 'coors'):
+        assert torch.equal(ours['inputs']['voxels'][key], stock['inputs']['voxels'][key])
+    for a, b in zip(ours['data_samples'], stock['data_samples']):
+        assert torch.equal(a.point2voxel_map.long(), b.point2voxel_map.long())
+
+
+def test_cylindrical_scan_without_labels():
+    batch = make_batch()
+    batch['data_samples'] = [Det3DDataSample(), Det3DDataSample()]
+    batch = build_cylindrical().eval()(batch)
+    assert all(len(sample.point2voxel_map) for sample in batch['data_samples'])
+
+
+def test_points_without_voxels_stay_as_they_are():
+    batch = make_batch()
+    expected = [(points.clone(), sample.gt_pts_seg.pts_semantic_mask.clone())
+                for points, sample in zip(batch['inputs']['points'], batch['data_samples'])]
+    batch = MODELS.build(dict(type='WeakSegDataPreprocessor')).train()(batch, training=True)
+    assert set(batch['inputs']) == {'points'}
+    for points, sample, (points_before, labels) in zip(batch['inputs']['points'], batch['data_samples'], expected):
+        assert torch.equal(points, points_before) and torch.equal(sample.gt_pts_seg.pts_semantic_mask, labels)
+
+
+@pytest.mark.parametrize('voxel_type', ['minkunet', 'cylindrical'])
+def test_nothing_leaves_its_device(voxel_type, monkeypatch):
+    for method in ('cuda', 'cpu', 'numpy'):
+        monkeypatch.setattr(torch.Tensor, method, lambda self, method=method: pytest.fail(f'called .{method}()'))
+    preprocessor = build() if voxel_type == 'minkunet' else build_cylindrical()
+    batch = make_batch()
+    samples = preprocessor.cast_data(batch['data_samples'])
+    preprocessor.train().voxelize(batch['inputs']['points'], samples)

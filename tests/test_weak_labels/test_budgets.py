@@ -3,7 +3,7 @@ from hashlib import sha256
 import numpy as np
 import pytest
 
-from erda.weak_labels import BUDGETS, RatioBudget, scan_rng
+from erda.weak_labels import BUDGETS, UNLABELED, PerClassBudget, PerScanBudget, RatioBudget, Scan, scan_rng
 
 K, VOID = 5, 19
 
@@ -59,3 +59,66 @@ def test_small_scans(labels):
 def test_bad_ratio(ratio):
     with pytest.raises(ValueError, match='ratio'):
         BUDGETS.build(dict(type='RatioBudget', ratio=ratio))
+
+
+def test_weak_labels_of_a_point_budget():
+    labels, mask = scan_labels(), draw()
+    weak = RatioBudget(0.01).weaken(labels, K, Scan('a.bin', scan_rng('sequences/00/velodyne/000000.bin', 0)))
+    assert np.array_equal(weak, np.where(mask | (labels == VOID), labels, UNLABELED))
+
+
+@pytest.mark.parametrize('num_points', [1, 3])
+def test_points_per_class(num_points):
+    labels = scan_labels()
+    mask = PerClassBudget(num_points).labelled(labels, K, scan_rng('a', 0))
+    counts = np.bincount(labels[mask], minlength=K)
+    assert counts.tolist() == [num_points, num_points, num_points, 0, 1] and mask.sum() == counts.sum()
+    assert (PerClassBudget(5).labelled(labels, K, scan_rng('a', 0)) | ~mask).all(), 'nested'
+
+
+@pytest.mark.parametrize('num_points', [1, 20, 100_000])
+def test_points_per_scan(num_points):
+    labels = scan_labels()
+    mask = PerScanBudget(num_points).labelled(labels, K, scan_rng('a', 0))
+    assert mask.sum() == min(num_points, (labels != VOID).sum()) and not mask[labels == VOID].any()
+    more = PerScanBudget(2 * num_points).labelled(labels, K, scan_rng('a', 0))
+    assert (more | ~mask).all(), 'nested'
+
+
+@pytest.mark.parametrize('budget', ['PerClassBudget', 'PerScanBudget'])
+def test_no_points(budget):
+    with pytest.raises(ValueError, match=f'{budget}: num_points=0'):
+        BUDGETS.build(dict(type=budget, num_points=0))
+
+
+@pytest.fixture
+def scribbled(tmp_path):
+    """A scan of six points, and a function that writes its scribbles."""
+    (tmp_path / 'velodyne').mkdir()
+    mapping = np.full(50, VOID)
+    mapping[[10, 40]] = 0, 1
+
+    def write(raw_ids, folder='scribbles'):
+        (tmp_path / folder).mkdir()
+        np.asarray(raw_ids, dtype=np.uint32).tofile(tmp_path / folder / '000000.label')
+        return Scan(str(tmp_path / 'velodyne/000000.bin'), scan_rng('a', 0), mapping)
+
+    return write
+
+
+def test_scribbles(scribbled):
+    """What the scribble says counts, also where the full label differs; instance ids do not."""
+    scan = scribbled([0, 10 | 7 << 16, 40, 0, 10, 1])
+    weak = BUDGETS.build(dict(type='ScribbleBudget')).weaken(np.array([0, 0, 1, VOID, 1, 1]), K, scan)
+    assert weak.tolist() == [UNLABELED, 0, 1, VOID, 0, VOID]
+
+
+@pytest.mark.parametrize('raw_ids, folder, message', [
+    ([0, 10], 'scribbles', '2 labels, but .* has 3 points'),
+    ([0, 10, 900], 'scribbles', 'label id 900'),
+    ([0, 10, 40], 'elsewhere', 'does not exist'),
+])
+def test_bad_scribbles(scribbled, raw_ids, folder, message):
+    scan = scribbled(raw_ids, folder)
+    with pytest.raises(ValueError, match=rf'scribbles/000000\.label.*{message}'):
+        BUDGETS.build(dict(type='ScribbleBudget')).weaken(np.array([0, 0, 1]), K, scan)

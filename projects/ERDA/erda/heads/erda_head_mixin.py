@@ -23,6 +23,10 @@ class ERDAHeadMixin:
     adds ``loss_erda`` over exactly those. The head's parameter names do not change; all extra state lives under
     ``pseudo_labeler``.
 
+    Two habits of stock heads are corrected. A cross-entropy averages over the labelled points, also where a config
+    forgets ``avg_non_ignore``. A logit for void (``ignore_index == num_classes - 1``, as in Cylinder3D) takes no part
+    in ERDA.
+
     Args:
         pseudo_labeler: config of a module ``(features [N, C], labels [N]) -> pseudo_logits [N, K]``; ``in_channels``
             and ``num_classes`` default to the head's own.
@@ -31,7 +35,7 @@ class ERDAHeadMixin:
     Without both, the head trains on the labelled points alone: the sparse-only baseline.
 
     Raises:
-        ValueError: if only one of the two is given.
+        ValueError: if only one of the two is given, or if void is a class, but not the last.
     """
 
     def __init__(self,
@@ -43,9 +47,15 @@ class ERDAHeadMixin:
         if (pseudo_labeler is None) != (loss_erda is None):
             raise ValueError(f'{type(self).__name__} needs both pseudo_labeler and loss_erda, or neither of them '
                              '(neither is the sparse-only baseline)')
+        for loss in self.children():
+            if hasattr(loss, 'avg_non_ignore'):
+                loss.avg_non_ignore = True
+        if 0 <= self.ignore_index < self.num_classes - 1:
+            raise ValueError(f'{type(self).__name__}: ignore_index={self.ignore_index} is one of num_classes='
+                             f'{self.num_classes} classes; map void to the last one or to {self.num_classes}')
         self.pseudo_labeler = self.loss_erda = None
         if pseudo_labeler is not None:
-            defaults = dict(in_channels=self.channels, num_classes=self.num_classes)
+            defaults = dict(in_channels=self.channels, num_classes=self._num_real_classes)
             self.pseudo_labeler = MODELS.build({**defaults, **pseudo_labeler})
             self.loss_erda = MODELS.build(loss_erda)
 
@@ -70,9 +80,13 @@ class ERDAHeadMixin:
             not_void = (labels != self.ignore_index).nonzero().squeeze(1)
             labels = labels[not_void]
             pseudo_logits = self.pseudo_labeler(call.features.index_select(0, not_void), labels)
-            seg_logits = call.seg_logits.index_select(0, not_void)
+            seg_logits = call.seg_logits.index_select(0, not_void)[:, :self._num_real_classes]
             losses['loss_erda'] = self.loss_erda(pseudo_logits, seg_logits, labels == UNLABELED)
         return losses
+
+    @property
+    def _num_real_classes(self) -> int:
+        return self.num_classes - (self.ignore_index == self.num_classes - 1)
 
     @contextmanager
     def _recorded_classifier(self) -> Iterator[List[ClassifierCall]]:

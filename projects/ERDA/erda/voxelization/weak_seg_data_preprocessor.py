@@ -13,11 +13,14 @@ from .voxel_labels import VoxelGrid, occupied_voxels, vote_voxel_labels
 class WeakSegDataPreprocessor(Det3DDataPreprocessor):
     """``Det3DDataPreprocessor`` whose voxels keep the labels of their points, on the device of the points.
 
-    For ``voxel_type='minkunet'`` voxels, their order and their features are the stock ones. What differs: a voxel's
-    label is the vote of its labelled points, see :func:`vote_voxel_labels`; nothing is moved to another device; and
-    with ``max_voxels`` all labelled voxels are kept before any other, and ``point2voxel_map`` is -1 for the points of a
-    dropped voxel. A batch that is flat on some axis is lifted on it to at least ``min_grid_size`` voxels, because
-    spconv raises when a grid is halved to nothing. Other voxel types are those of the stock class.
+    Voxels, their order and their features are the stock ones; a voxel's label is the vote of its labelled points, see
+    :func:`vote_voxel_labels`, and nothing is moved to another device. This holds for the voxel types of segmentors,
+    ``'minkunet'`` and ``'cylindrical'``. Without voxels (``voxel=False``: PointNet++, DGCNN, PAConv) the points keep
+    their labels as they are. Voxel types of detectors are left to the stock class.
+
+    For ``'minkunet'``, ``max_voxels`` keeps all labelled voxels before any other, and ``point2voxel_map`` is -1 for the
+    points of a dropped voxel. A batch that is flat on some axis is lifted on it to at least ``min_grid_size`` voxels,
+    because spconv raises when a grid is halved to nothing.
 
     Args:
         ignore_index: the label of void, as in the head; 19 in mmdet3d's SemanticKITTI configs.
@@ -32,35 +35,55 @@ class WeakSegDataPreprocessor(Det3DDataPreprocessor):
 
     @torch.no_grad()
     def voxelize(self, points: List[Tensor], data_samples: list) -> Dict[str, Tensor]:
-        """Voxels of a batch, and each sample's ``voxel_semantic_mask``, ``point2voxel_map`` and ``batch_idx``.
+        """Voxels of a batch, and each sample's ``voxel_semantic_mask`` and ``point2voxel_map``.
 
         Args:
             points: ``[N_i, C]`` per sample, x, y, z in metres first.
             data_samples: samples, in training with ``gt_pts_seg.pts_semantic_mask`` ``[N_i]``.
 
-        Returns: ``voxels [V, C]`` and ``coors [V, 4]``, the batch index first if ``batch_first``, otherwise last.
+        Returns: for ``'minkunet'`` ``voxels [V, C]`` and ``coors [V, 4]``, the batch index first if ``batch_first``,
+            otherwise last; the samples get ``batch_idx [V_i]`` too. For ``'cylindrical'`` the points as
+            ``voxels [N, C + 2]`` (rho, phi, z, x, y, ...) and ``coors [N, 4]`` (batch, rho, phi, z), which SegVFE
+            pools.
 
         Raises:
             ValueError: if a scan has no point.
         """
-        if self.voxel_type != 'minkunet':
-            return super().voxelize(points, data_samples)
-
-        voxels, coors = [], []
-        for index, (scan, sample) in enumerate(zip(points, data_samples)):
+        for scan, sample in zip(points, data_samples):
             if len(scan) == 0:
                 raise ValueError(f'{sample.metainfo.get("lidar_path", "a scan")} has no point left to voxelize')
+        if self.voxel_type == 'minkunet':
+            return self._voxelize_minkunet(points, data_samples)
+        return super().voxelize(points, data_samples)
+
+    def get_voxel_seg(self, res_coors: Tensor, data_sample) -> None:
+        """Label and ``point2voxel_map`` of the cylindrical voxels of one scan; the stock class calls this.
+
+        Args:
+            res_coors: ``[N, 3]`` int voxel of each point.
+            data_sample: its sample.
+        """
+        # The same order as dynamic scatter, which pools the features of these points.
+        grid = occupied_voxels(res_coors)
+        data_sample.point2voxel_map = grid.point2voxel_map
+        if self.training:
+            data_sample.gt_pts_seg.voxel_semantic_mask = self._vote(data_sample, grid)
+
+    def _vote(self, data_sample, grid: VoxelGrid) -> Tensor:
+        return vote_voxel_labels(data_sample.gt_pts_seg.pts_semantic_mask, grid.point2voxel_map, len(grid.coors),
+                                 self.ignore_index)
+
+    def _voxelize_minkunet(self, points: List[Tensor], data_samples: list) -> Dict[str, Tensor]:
+        voxels, coors = [], []
+        for index, (scan, sample) in enumerate(zip(points, data_samples)):
             voxel_size = scan.new_tensor(self.voxel_layer.voxel_size)
             grid = occupied_voxels(torch.round(scan[:, :3] / voxel_size).int())
-            gt = sample.gt_pts_seg if 'gt_pts_seg' in sample else None
-            labels = None
-            if gt is not None and 'pts_semantic_mask' in gt:
-                labels = vote_voxel_labels(gt.pts_semantic_mask, grid.point2voxel_map, len(grid.coors),
-                                           self.ignore_index)
+            has_labels = 'gt_pts_seg' in sample and 'pts_semantic_mask' in sample.gt_pts_seg
+            labels = self._vote(sample, grid) if has_labels else None
             if self.training and self.max_voxels is not None and len(grid.coors) > self.max_voxels:
                 grid, labels = self._drop_voxels(grid, labels)
-            if labels is not None:
-                gt.voxel_semantic_mask = labels
+            if has_labels:
+                sample.gt_pts_seg.voxel_semantic_mask = labels
             sample.point2voxel_map = grid.point2voxel_map
             sample.batch_idx = grid.coors.new_full((len(grid.coors), ), index)
             voxels.append(scan[grid.first_point])

@@ -5,7 +5,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet3d.registry import TRANSFORMS
 
-from .budgets import BUDGETS, UNLABELED, scan_rng
+from .budgets import BUDGETS, Scan, scan_rng
 
 
 @TRANSFORMS.register_module()
@@ -31,14 +31,13 @@ class ApplyWeakLabels(BaseTransform):
         self.seed = seed
 
     def transform(self, results: dict) -> dict:
+        path = results['lidar_path']
+        scan = Scan(path, scan_rng(self._relative(path), self.seed), results.get('seg_label_mapping'))
         labels = results['pts_semantic_mask'].astype(np.int64)
-        rng = scan_rng(self._scan(results['lidar_path']), self.seed)
-        labelled = self.budget.labelled(labels, self.num_classes, rng)
-        is_void = (labels < 0) | (labels >= self.num_classes)
-        results['pts_semantic_mask'] = np.where(labelled | is_void, labels, UNLABELED)
+        results['pts_semantic_mask'] = self.budget.weaken(labels, self.num_classes, scan)
         return results
 
-    def _scan(self, path: str) -> str:
+    def _relative(self, path: str) -> str:
         scan = osp.relpath(path, self.data_root).replace(os.sep, '/')
         if scan.startswith('../'):
             raise ValueError(f'{path} is not under data_root={self.data_root!r}: weak labels are drawn from the path '

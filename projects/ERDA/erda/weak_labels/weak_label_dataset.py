@@ -24,7 +24,8 @@ class WeakLabelDataset:
     """An mmdet3d segmentation dataset of which only a few labels are seen.
 
     The wrapped dataset's pipeline gets :class:`ApplyWeakLabels` right behind the loading and mapping of the labels,
-    there and inside every mix transform, because LaserMix and PolarMix fetch their second scan past any wrapper.
+    there and inside every mix transform, because LaserMix and PolarMix fetch their second scan past any wrapper. An
+    ``IndoorPatchPointSample`` becomes a :class:`WeakIndoorPatchPointSample`.
 
     Args:
         dataset: config of the dataset, not in test mode.
@@ -81,8 +82,11 @@ class WeakLabelDataset:
 
 
 def _insert_after_labels(pipeline: List[dict], hide: dict) -> List[dict]:
-    """A copy of the pipeline with ``hide`` behind the labels, wherever labels are loaded, however deep."""
+    """A copy of the pipeline with ``hide`` behind the labels and patches that keep labels, however deep."""
     pipeline = [_inside(transform, hide) for transform in pipeline]
+    for transform in pipeline:
+        if transform['type'] == 'IndoorPatchPointSample':
+            transform['type'] = 'WeakIndoorPatchPointSample'
     loads = [i for i, transform in enumerate(pipeline) if _loads_labels(transform)]
     if loads:
         pipeline.insert(loads[-1] + 1, hide)

@@ -1,0 +1,45 @@
+"""Every config of the repository builds, takes one step and predicts."""
+import copy
+
+import numpy as np
+import pytest
+import torch
+from integration.tiny_configs import CONFIGS, tiny_config
+from mmdet3d.registry import METRICS, MODELS
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+
+
+@pytest.fixture(params=CONFIGS)
+def cfg(request, roots):
+    kind = next((kind for kind in roots if request.param.endswith(f'{kind}.py')), 'kitti')
+    return tiny_config(request.param, roots[kind])
+
+
+def test_every_config_takes_a_step_and_predicts(cfg):
+    init_default_scope('mmdet3d')
+    torch.manual_seed(0)
+    np.random.seed(0)
+    model = MODELS.build(cfg.model)
+    before = copy.deepcopy(model.state_dict())
+    batch = next(iter(Runner.build_dataloader(cfg.train_dataloader)))
+    losses = model.train().train_step(batch, build_optim_wrapper(model, cfg.optim_wrapper))
+    assert all(torch.isfinite(loss) for loss in losses.values())
+    moved = {key for key, value in model.state_dict().items() if not torch.equal(value, before[key])}
+    assert {'decode_head.conv_seg.weight', 'decode_head.conv_seg.bias'} & moved
+    assert any(key.startswith('backbone.') and key.endswith(('weight', 'kernel')) for key in moved)
+    erda = cfg.model.decode_head.pseudo_labeler is not None
+    assert ('decode_head.pseudo_labeler.prototypes' in moved) == erda
+    expected = {'loss_ce', 'loss_lovasz'} if cfg.model.type == 'Cylinder3D' else {'loss_sem_seg'}
+    expected |= {'loss_erda'} if erda else set()
+    expected |= {'loss_regularize'} if 'loss_regularization' in cfg.model else set()
+    assert {name.split('.')[-1] for name in losses} - {'loss'} == expected
+
+    loader = Runner.build_dataloader(cfg.val_dataloader)
+    metric = METRICS.build(cfg.val_evaluator)
+    metric.dataset_meta = loader.dataset.metainfo
+    with torch.no_grad():
+        samples = model.eval().val_step(next(iter(loader)))
+    metric.process({}, [sample.to_dict() for sample in samples])
+    assert 0 <= metric.evaluate(1)['miou'] <= 1

@@ -1,0 +1,58 @@
+"""The configs of the repository, cut down to tiny data and networks."""
+from pathlib import Path
+
+from mmengine.config import Config
+from tiny_scans import REPOSITORY
+
+CONFIGS = sorted(
+    str(path.relative_to(REPOSITORY)) for folder in ('configs', 'projects/ERDA/configs')
+    for path in (REPOSITORY / folder).glob('**/*.py') if '_base_' not in path.parts)
+
+SPARSE_CONV = {
+    'model.data_preprocessor.voxel_layer.voxel_size': [0.5] * 3,
+    'model.backbone': dict(base_channels=2, encoder_channels=[2, 2, 4, 4], decoder_channels=[4, 4, 4, 2],
+                           encoder_blocks=[1] * 4, decoder_blocks=[1] * 4),
+    'model.decode_head.channels': 2,
+}
+POINT_SAMPLING = {'model.backbone.num_points': (64, 32, 16, 8)}
+NETWORKS = {
+    'minkunet': SPARSE_CONV,
+    'spvcnn': SPARSE_CONV,
+    'cylinder3d': {
+        'model.data_preprocessor.voxel_layer.grid_shape': [48, 36, 16],
+        'model.voxel_encoder': dict(feat_channels=[4, 8], grid_shape=[48, 36, 16], feat_compression=4),
+        'model.backbone': dict(grid_size=[48, 36, 16], input_channels=4, base_channels=2),
+        'model.decode_head.channels': 8,
+    },
+    'pointnet2_ssg': {**POINT_SAMPLING, 'model.backbone.num_samples': (8,) * 4},
+    'pointnet2_msg': {**POINT_SAMPLING, 'model.backbone.num_samples': ((4, 8),) * 4},
+    'paconv': {**POINT_SAMPLING, 'model.backbone.num_samples': (8,) * 4},
+    'dgcnn': {'model.backbone.num_samples': (8,) * 3},
+}
+
+
+def tiny_config(name: str, root: Path, **changes) -> Config:
+    """A config of the repository on the data under ``root``, which is read in the process itself.
+
+    Args:
+        name: path below the repository.
+        root: scans or rooms in the files that the config reads.
+        changes: as for ``Config.merge_from_dict``, made last.
+    """
+    cfg = Config.fromfile(REPOSITORY / name)
+    network, = (network for network in NETWORKS if Path(name).name.startswith(network))
+    cfg.merge_from_dict({**NETWORKS[network], 'train_dataloader.batch_size': 2, 'randomness.seed': 0})
+    train, val = cfg.train_dataloader, cfg.val_dataloader
+    for loader, dataset in ((train, train.dataset.dataset), (val, val.dataset),
+                            (cfg.test_dataloader, cfg.test_dataloader.dataset)):
+        loader.update(num_workers=0, persistent_workers=False)
+        dataset.data_root = str(root)
+    scenes = train.dataset.dataset.get('scene_idxs')
+    if isinstance(scenes, str):
+        train.dataset.dataset.scene_idxs = f'seg_info/{Path(scenes).name}'  # ScanNet's is fixed to its data root
+    for transform in train.dataset.dataset.pipeline:
+        if transform['type'] == 'IndoorPatchPointSample':
+            transform.update(num_points=256, min_unique_num=1)
+            cfg.model.test_cfg.update(num_points=256, batch_size=4)
+    cfg.merge_from_dict(changes)
+    return cfg
