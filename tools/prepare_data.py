@@ -3,10 +3,16 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import Dict
 
-from erda.datasets.availability import SYNTHETIC_ROOT
+import erda  # noqa: F401  Before mmdet3d: installs the portable kernels that its data sets import.
+from erda.datasets.availability import SYNTHETIC_LIDAR, SYNTHETIC_ROOMS
+from erda.datasets.nuscenes import SPLITS, TRAINVAL, prepare_nuscenes
+from erda.datasets.s3dis import prepare_s3dis
+from erda.datasets.scannet import prepare_scannet
 from erda.datasets.semantickitti import VAL_SEQUENCE, prepare_semantickitti
 from erda.datasets.synthetic_lidar import write_synthetic_semantickitti
+from erda.datasets.synthetic_rooms import AREAS, write_synthetic_s3dis
 
 SYNTHETIC_TRAIN = [f'{street:02d}' for street in range(8)]
 SYNTHETIC_VAL = ['08', '09']
@@ -16,41 +22,79 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest='command', required=True)
 
-    kitti = commands.add_parser('semantickitti', help='check SemanticKITTI scans and write their info files')
-    kitti.add_argument('root', type=Path, nargs='?', default=Path('data/semantickitti'),
-                       help='folder that holds sequences/ (default: %(default)s)')
-    kitti.add_argument('--val', nargs='+', default=[VAL_SEQUENCE], metavar='SS',
-                       help=f'validation sequences (default: {VAL_SEQUENCE})')
-    kitti.set_defaults(run=semantickitti)
+    def add_command(name: str, run, description: str, root: str, content: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=description, description=description)
+        command.add_argument('root', type=Path, nargs='?', default=Path(root), help=f'{content} (default: %(default)s)')
+        command.set_defaults(run=run)
+        return command
 
-    synthetic = commands.add_parser('synthetic-lidar', help='make street scans in the layout of SemanticKITTI')
-    synthetic.add_argument('root', type=Path, nargs='?', default=Path(SYNTHETIC_ROOT),
-                           help='folder to write (default: %(default)s)')
-    synthetic.add_argument('--frames', type=int, default=8, help='scans of each street (default: %(default)s)')
-    synthetic.add_argument('--seed', type=int, default=0, help='another seed, other streets (default: %(default)s)')
-    synthetic.add_argument('--workers', type=int, default=2, help='processes (default: %(default)s)')
-    synthetic.set_defaults(run=synthetic_lidar)
+    command = add_command('semantickitti', semantickitti, 'check SemanticKITTI scans and write their info files',
+                          'data/semantickitti', 'folder that holds sequences/')
+    command.add_argument('--val', nargs='+', default=[VAL_SEQUENCE], metavar='SS',
+                         help=f'validation sequences (default: {VAL_SEQUENCE})')
+    command = add_command('nuscenes', nuscenes, 'check nuScenes-lidarseg key frames and write their info files',
+                          'data/nuscenes', 'folder that holds samples/, lidarseg/ and the tables')
+    command.add_argument('--version', choices=sorted(SPLITS), default=TRAINVAL, help='default: %(default)s')
+    add_command('s3dis', s3dis, 'convert S3DIS to the files of mmdet3d', 'data/s3dis',
+                'folder that holds Stanford3dDataset_v1.2_Aligned_Version/')
+    add_command('scannet', scannet, 'convert ScanNet v2 to the files of mmdet3d', 'data/scannet',
+                'folder that holds scans/ and meta_data/')
+
+    command = add_command('synthetic-lidar', synthetic_lidar, 'make street scans in the layout of SemanticKITTI',
+                          SYNTHETIC_LIDAR.root, 'folder to write')
+    command.add_argument('--frames', type=int, default=8, help='scans of each street (default: %(default)s)')
+    add_seed_and_workers(command, 'streets')
+    command = add_command('synthetic-rooms', synthetic_rooms, 'make rooms in the files that mmdet3d makes of S3DIS',
+                          SYNTHETIC_ROOMS.root, 'folder to write')
+    command.add_argument('--rooms', type=int, default=8, help='rooms of each area (default: %(default)s)')
+    add_seed_and_workers(command, 'rooms')
     return parser.parse_args()
 
 
+def add_seed_and_workers(command: argparse.ArgumentParser, what: str) -> None:
+    command.add_argument('--seed', type=int, default=0, help=f'another seed, other {what} (default: %(default)s)')
+    command.add_argument('--workers', type=int, default=2, help='processes (default: %(default)s)')
+
+
 def semantickitti(args: argparse.Namespace) -> None:
-    counts = prepare_semantickitti(args.root, args.val)
-    print(f'Info files written to {args.root}: ' + ', '.join(f'{count} {split}' for split, count in counts.items()))
+    report(args, prepare_semantickitti(args.root, args.val))
+
+
+def nuscenes(args: argparse.Namespace) -> None:
+    report(args, prepare_nuscenes(args.root, args.version))
+
+
+def s3dis(args: argparse.Namespace) -> None:
+    report(args, prepare_s3dis(args.root))
+
+
+def scannet(args: argparse.Namespace) -> None:
+    report(args, prepare_scannet(args.root))
 
 
 def synthetic_lidar(args: argparse.Namespace) -> None:
     frames = dict.fromkeys(SYNTHETIC_TRAIN + SYNTHETIC_VAL, args.frames)
     written = write_synthetic_semantickitti(args.root, frames, seed=args.seed, workers=args.workers)
     print(f'{written} scans made, {sum(frames.values()) - written} were there')
-    args.val = SYNTHETIC_VAL
-    semantickitti(args)
+    report(args, prepare_semantickitti(args.root, SYNTHETIC_VAL))
+
+
+def synthetic_rooms(args: argparse.Namespace) -> None:
+    rooms = dict.fromkeys(AREAS, args.rooms)
+    written = write_synthetic_s3dis(args.root, rooms, seed=args.seed, workers=args.workers)
+    print(f'{written} rooms made, {sum(rooms.values()) - written} were there')
+    report(args, {f'Area_{area}': count for area, count in rooms.items()})
+
+
+def report(args: argparse.Namespace, counts: Dict[str, int]) -> None:
+    print(f'Info files written to {args.root}: ' + ', '.join(f'{count} {split}' for split, count in counts.items()))
 
 
 def main() -> None:
     args = parse_args()
     try:
         args.run(args)
-    except ValueError as error:
+    except (ValueError, OSError) as error:  # OSError: no permission, a full disk
         sys.exit(f'{error}')
 
 

@@ -8,7 +8,7 @@ from erda.datasets.semantickitti import prepare_semantickitti
 
 @pytest.fixture(scope='session')
 def roots(tmp_path_factory):
-    """Folders of tiny data: SemanticKITTI with scribbles, S3DIS, ScanNet."""
+    """Folder of tiny data for each class of data sets; SemanticKITTI has scribbles."""
     kitti = tmp_path_factory.mktemp('semantickitti')
     for sequence, frame in (('00', 0), ('00', 1), ('08', 0)):
         write_scan(kitti, sequence, frame)
@@ -20,7 +20,7 @@ def roots(tmp_path_factory):
         scribbles.tofile(folder / path.name)
     prepare_semantickitti(kitti)
     return {
-        'kitti': kitti,
-        's3dis': tiny_rooms.write_s3dis(tmp_path_factory.mktemp('s3dis')),
-        'scannet': tiny_rooms.write_scannet(tmp_path_factory.mktemp('scannet')),
+        'SemanticKittiDataset': kitti,
+        'S3DISSegDataset': tiny_rooms.write_s3dis(tmp_path_factory.mktemp('s3dis')),
+        'ScanNetSegDataset': tiny_rooms.write_scannet(tmp_path_factory.mktemp('scannet')),
     }

@@ -20,7 +20,8 @@ CONFIGS = ['minkunet_erda_1pct', 'spvcnn_erda_1pct', 'cylinder3d_erda_1pct', 'po
 def load(name, roots):
     init_default_scope('mmdet3d')
     torch.manual_seed(0)
-    return tiny_config(f'projects/ERDA/configs/{name}.py', roots['s3dis' if name.endswith('s3dis') else 'kitti'])
+    kind = 'S3DISSegDataset' if name.endswith('s3dis') else 'SemanticKittiDataset'
+    return tiny_config(f'projects/ERDA/configs/{name}.py', roots[kind])
 
 
 @pytest.fixture(params=CONFIGS)

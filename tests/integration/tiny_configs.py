@@ -47,9 +47,6 @@ def tiny_config(name: str, root: Path, **changes) -> Config:
                             (cfg.test_dataloader, cfg.test_dataloader.dataset)):
         loader.update(num_workers=0, persistent_workers=False)
         dataset.data_root = str(root)
-    scenes = train.dataset.dataset.get('scene_idxs')
-    if isinstance(scenes, str):
-        train.dataset.dataset.scene_idxs = f'seg_info/{Path(scenes).name}'  # ScanNet's is fixed to its data root
     for transform in train.dataset.dataset.pipeline:
         if transform['type'] == 'IndoorPatchPointSample':
             transform.update(num_points=256, min_unique_num=1)

@@ -1,4 +1,6 @@
+import pytest
 from mmengine.config import Config
+from tiny_rooms import write_s3dis
 from tiny_scans import REPOSITORY
 
 from erda.datasets.availability import missing_data
@@ -28,6 +30,21 @@ def test_synthetic_data_is_made_not_downloaded():
     cfg.train_dataloader.dataset.dataset.ann_file = 'none.pkl'
     message = missing_data(cfg, 'train_dataloader')
     assert message.endswith('prepare_data.py synthetic-lidar')
+
+
+@pytest.mark.parametrize('name, command', [('pointnet2_ssg_erda_1pt_s3dis', 's3dis'),
+                                           ('pointnet2_ssg_erda_20pts_scannet', 'scannet')])
+def test_rooms(name, command, tmp_path):
+    message = missing_data(load(f'{name}.py', tmp_path), 'train_dataloader')
+    assert f'{tmp_path}/{command}_infos_' in message and f'prepare_data.py {command} {tmp_path}' in message
+    assert 'prepare_data.py synthetic-rooms && ' in message
+
+
+def test_one_of_several_info_files(tmp_path):
+    cfg = load('pointnet2_ssg_erda_1pt_s3dis.py', write_s3dis(tmp_path))
+    assert missing_data(cfg, 'train_dataloader') is None
+    (tmp_path / 's3dis_infos_Area_3.pkl').unlink()
+    assert 's3dis_infos_Area_3.pkl does not exist' in missing_data(cfg, 'train_dataloader')
 
 
 def test_only_the_loaders_asked_for(semantickitti, tmp_path):

@@ -1,5 +1,5 @@
 # PointNet++ (SSG) on ScanNet with 1% of the points labelled, 2 GPUs x 16 patches.
-_base_ = ['mmdet3d::pointnet2/pointnet2_ssg_2xb16-cosine-200e_scannet-seg.py']
+_base_ = ['../../../configs/_base_/pointnet2_ssg_scannet.py']
 custom_imports = dict(imports=['erda'], allow_failed_imports=False)
 
 model = dict(

@@ -9,6 +9,6 @@ format_config_once()
 install_portable_ops()  # Before the first import of mmdet3d's models, which import mmcv.ops.
 
 # Registration happens on import.
-from . import heads, hooks, losses, pseudo_labels, voxelization, weak_labels  # noqa: E402
+from . import datasets, heads, hooks, losses, pseudo_labels, voxelization, weak_labels  # noqa: E402
 
-__all__ = ['__version__', 'heads', 'hooks', 'losses', 'pseudo_labels', 'voxelization', 'weak_labels']
+__all__ = ['__version__', 'datasets', 'heads', 'hooks', 'losses', 'pseudo_labels', 'voxelization', 'weak_labels']

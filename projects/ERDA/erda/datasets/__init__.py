@@ -1,0 +1,3 @@
+from .nuscenes_seg_dataset import NuScenesSegDataset
+
+__all__ = ['NuScenesSegDataset']

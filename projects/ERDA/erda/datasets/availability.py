@@ -1,12 +1,29 @@
 """Finds out that a config's data is missing before anything is built, and says so to a person."""
 import os.path as osp
-from typing import Iterator, Optional
+from typing import Iterator, NamedTuple, Optional
 
 from mmengine.config import ConfigDict
 
 PREPARE = 'python tools/prepare_data.py'
-SYNTHETIC_ROOT = 'data/synthetic_lidar'
-SYNTHETIC_TRAINING = 'python tools/train.py projects/ERDA/configs/minkunet_erda_1pct_synthetic.py'
+TRAIN = 'python tools/train.py projects/ERDA/configs'
+
+
+class SyntheticData(NamedTuple):
+    """Data of our own for those who have none: where it is, what makes it, and the config that trains on it."""
+    root: str
+    command: str
+    config: str
+
+
+SYNTHETIC_LIDAR = SyntheticData('data/synthetic_lidar', 'synthetic-lidar', 'minkunet_erda_1pct_synthetic.py')
+SYNTHETIC_ROOMS = SyntheticData('data/synthetic_rooms', 'synthetic-rooms', 'pointnet2_ssg_erda_1pt_synthetic.py')
+# Dataset class -> command that prepares the real data, synthetic data of that kind.
+PREPARATIONS = {
+    'SemanticKittiDataset': ('semantickitti', SYNTHETIC_LIDAR),
+    'NuScenesSegDataset': ('nuscenes', SYNTHETIC_LIDAR),
+    'S3DISSegDataset': ('s3dis', SYNTHETIC_ROOMS),
+    'ScanNetSegDataset': ('scannet', SYNTHETIC_ROOMS),
+}
 
 
 def missing_data(cfg: ConfigDict, *loaders: str) -> Optional[str]:
@@ -18,10 +35,11 @@ def missing_data(cfg: ConfigDict, *loaders: str) -> Optional[str]:
     """
     for loader in loaders:
         for dataset in _datasets(cfg.get(loader) or {}):
-            root, ann_file = dataset.get('data_root') or '', dataset.get('ann_file') or ''
-            path = osp.join(root, ann_file)
-            if ann_file and '://' not in path and not osp.exists(path):
-                return _message(dataset, root, path)
+            root, ann_files = dataset.get('data_root') or '', dataset.get('ann_files') or dataset.get('ann_file') or []
+            for ann_file in [ann_files] if isinstance(ann_files, str) else ann_files:
+                path = osp.join(root, ann_file)
+                if '://' not in path and not osp.exists(path):
+                    return _message(dataset, root, path)
     return None
 
 
@@ -29,7 +47,7 @@ def _datasets(node: dict) -> Iterator[dict]:
     """The innermost datasets of a dataloader, below any number of wrappers."""
     inner = node.get('dataset', node.get('datasets'))
     if inner is None:
-        if 'ann_file' in node:
+        if 'ann_file' in node or 'ann_files' in node:
             yield node
         return
     for dataset in inner if isinstance(inner, (list, tuple)) else [inner]:
@@ -37,12 +55,13 @@ def _datasets(node: dict) -> Iterator[dict]:
 
 
 def _message(dataset: dict, root: str, path: str) -> str:
-    name = str(dataset['type']).replace('Dataset', '')
-    lines = [f'The data of this config is missing: {path} does not exist ({name}, looked in {osp.abspath(root)}).']
-    if osp.normpath(root) == SYNTHETIC_ROOT:
-        lines.append(f'Make the synthetic scans:   {PREPARE} synthetic-lidar')
+    lines = [f'The data of this config is missing: {path} does not exist ({dataset["type"]}, looked in '
+             f'{osp.abspath(root)}).']
+    command, synthetic = PREPARATIONS.get(dataset['type'], (None, SYNTHETIC_LIDAR))
+    if osp.normpath(root) == synthetic.root:
+        lines.append(f'Make the synthetic data:    {PREPARE} {synthetic.command}')
     else:
-        if name == 'SemanticKitti':
-            lines.append(f'Prepare SemanticKITTI:      {PREPARE} semantickitti {root or "data/semantickitti"}')
-        lines.append(f'Or run on synthetic scans:  {PREPARE} synthetic-lidar && {SYNTHETIC_TRAINING}')
+        if command:
+            lines.append(f'Prepare the real data:      {PREPARE} {command} {root}')
+        lines.append(f'Or run on synthetic data:   {PREPARE} {synthetic.command} && {TRAIN}/{synthetic.config}')
     return '\n'.join(lines)
