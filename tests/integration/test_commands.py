@@ -60,5 +60,5 @@ def test_compare(tmp_path):
     assert 'sparse-only | ERDA | full' in table and 'mIoU of 2' in table and '| budget | 1% | 1% | 100% |' in table
     assert (tmp_path / 'work/comparison.png').read_bytes()[:4] == b'\x89PNG'
     done = run(*command)
-    assert done.returncode == 0 and '3 of 3 methods are finished' in done.stdout
+    assert done.returncode == 0 and '3 of 3 runs are finished' in done.stdout
     assert (tmp_path / 'work/table.md').read_text() == table

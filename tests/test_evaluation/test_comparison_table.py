@@ -3,7 +3,7 @@ import math
 import pytest
 from rich.console import Console
 
-from erda.evaluation.comparison_table import MethodResult, as_markdown, as_rich_table, comparison_rows, mean_iou
+from erda.evaluation.comparison_table import MethodResult, as_markdown, as_rich_table, comparison_rows, mean_ious
 from erda.evaluation.label_counts import LabelCounts
 
 
@@ -11,8 +11,8 @@ from erda.evaluation.label_counts import LabelCounts
 def results():
     few, all_ = LabelCounts(4, 1000, 10, 300, 9), LabelCounts(4, 1000, 1000, 300, 300)
     nan = math.nan
-    return [MethodResult('sparse-only', 0.01, few, dict(car=0.5, road=0.75, bus=nan)),
-            MethodResult('full', 1.0, all_, dict(car=0.7, road=0.95, bus=0.0))]
+    return [MethodResult('sparse-only', '1%', few, [dict(car=0.5, road=0.75, bus=nan)]),
+            MethodResult('full', '100%', all_, [dict(car=0.7, road=0.95, bus=0.0)])]
 
 
 def test_rows(results):
@@ -26,7 +26,16 @@ def test_rows(results):
 
 def test_chosen_classes(results):
     assert comparison_rows(results, ['road'])[-1] == ['mIoU of 1', '75.0', '95.0']
-    assert math.isnan(mean_iou(results[0], ['road', 'bus']))
+    assert math.isnan(mean_ious(results[0], ['road', 'bus'])[0])
+
+
+def test_several_seeds():
+    counts = LabelCounts(4, 1000, 10)
+    runs = [dict(car=0.5, road=0.75), dict(car=0.6, road=0.75), dict(car=0.7, road=0.75)]
+    rows = comparison_rows([MethodResult('ERDA', '1 per class and scan', counts, runs)])
+    assert ['car', '60.0 ± 10.0'] in rows and ['mIoU of 2', '67.5 ± 5.0'] in rows
+    assert not any('voxels' in row[0] for row in rows)
+    as_rich_table(rows, 'title')
 
 
 def test_markdown_and_terminal(results):

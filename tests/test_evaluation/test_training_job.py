@@ -15,7 +15,7 @@ def test_progress_lines(line, groups):
 def test_jobs_run_and_log(tmp_path):
     jobs = [TrainingJob(name, [['-c', f'print("{name}")'], ['-c', 'print("Iter(train) [ 1/2]  loss: 1.0")']],
                         tmp_path / f'{name}.txt') for name in ('a', 'b')]
-    run_jobs(jobs)
+    run_jobs(jobs, at_once=1)
     assert (tmp_path / 'a.txt').read_text().splitlines() == ['a', 'Iter(train) [ 1/2]  loss: 1.0']
     run_jobs([])
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from erda.ops.mmcv_ext import PORTABLE_KERNELS, PortableExtension, install_mmcv_ext
+from erda.ops.mmcv_ext import COMPILED_FOR_CPU, PORTABLE_KERNELS, PortableExtension, fill_in, install_mmcv_ext
 
 install_mmcv_ext()
 mmcv_ops = pytest.importorskip('mmcv.ops')
@@ -151,11 +151,102 @@ def test_stand_in_is_an_ordinary_module():
         pickle.loads(pickle.dumps(kernel))
 
 
-def test_compiled_extension_stays(monkeypatch):
-    compiled = types.ModuleType('mmcv._ext')
-    monkeypatch.setitem(sys.modules, 'mmcv._ext', compiled)
-    assert install_mmcv_ext() is False
+class OnCuda(torch.Tensor):
+    """A tensor that says that it is on CUDA, where there is none."""
+    device = torch.device('cuda')
+
+
+def compiled_extension(cuda_version):
+    """An ``mmcv._ext`` whose kernels return 'compiled' and their name."""
+
+    def compile_kernel(name):
+        return lambda *args, **kwargs: ('compiled', name)
+
+    extension = types.ModuleType('mmcv._ext')
+    for name in (*PORTABLE_KERNELS, 'nms'):
+        setattr(extension, name, compile_kernel(name))
+    extension.get_compiling_cuda_version = lambda: cuda_version
+    return extension
+
+
+@pytest.fixture(params=['11.8', 'not available'])
+def compiled(request, monkeypatch):
+    extension = compiled_extension(request.param)
+    monkeypatch.setitem(sys.modules, 'mmcv._ext', extension)
+    extension.has_cuda = request.param == '11.8'
+    return extension
+
+
+@pytest.fixture
+def portable_calls(monkeypatch):
+    """Portable kernels that do nothing but return 'portable' and their name."""
+
+    def replace(name):
+        return lambda *args, **kwargs: ('portable', name)
+
+    for name in PORTABLE_KERNELS:
+        monkeypatch.setitem(PORTABLE_KERNELS, name, replace(name))
+
+
+@pytest.mark.parametrize('name', PORTABLE_KERNELS)
+def test_device_decides_between_compiled_and_portable(name, compiled, portable_calls):
+    fill_in(compiled)
+    kernel = getattr(compiled, name)
+    on_cpu, on_cuda = torch.zeros(2, 3), torch.zeros(2, 3).as_subclass(OnCuda)
+    for_cpu = 'compiled' if name in COMPILED_FOR_CPU else 'portable'
+    for_cuda = 'compiled' if compiled.has_cuda else 'portable'
+    assert kernel(on_cpu, on_cpu, b=2) == kernel(b=2, points=on_cpu) == (for_cpu, name)
+    assert kernel(on_cuda, on_cpu, b=2) == kernel(b=2, points=on_cuda) == (for_cuda, name)
+    assert kernel(torch.zeros(2, 3, device='meta')) == ('portable', name)
+
+
+def test_filled_in_module_is_the_compiled_one(compiled):
+    nms = compiled.nms
+    install_mmcv_ext()
     assert sys.modules['mmcv._ext'] is compiled
+    assert compiled.nms is nms
+    before = dict(vars(compiled))
+    install_mmcv_ext()
+    assert vars(compiled) == before
+
+
+def test_filled_in_kernels_are_ordinary_functions(compiled):
+    fill_in(compiled)
+    for name, portable in PORTABLE_KERNELS.items():
+        kernel = getattr(compiled, name)
+        assert kernel.__name__ == name
+        assert inspect.signature(kernel) == inspect.signature(portable)
+        assert pickle.loads(pickle.dumps(kernel)) is kernel
+
+
+def test_broken_extension_says_so(monkeypatch):
+    def fail(name):
+        raise ImportError('undefined symbol', name=name)
+
+    monkeypatch.setattr('importlib.import_module', fail)
+    with pytest.raises(ImportError, match='undefined symbol'):
+        install_mmcv_ext()
+
+
+@pytest.mark.skipif(isinstance(sys.modules['mmcv._ext'], PortableExtension), reason='mmcv-lite has nothing compiled')
+class TestCompiledMmcv:
+
+    def test_ops_imported_before_run_on_the_cpu(self):
+        code = (
+            'import mmcv.ops, torch; from erda.ops.mmcv_ext import install_mmcv_ext; install_mmcv_ext(); '
+            'points = torch.rand(1, 50, 3); rows = mmcv.ops.furthest_point_sample(points, 8); '
+            'assert mmcv.ops.knn(3, points).shape == (1, 3, 50); '
+            'mmcv.ops.gather_points(points.transpose(1, 2).contiguous(), rows)')
+        subprocess.run([sys.executable, '-c', code], check=True, timeout=120)
+
+    @pytest.mark.parametrize('max_points, max_voxels', [(-1, -1), (2, 30), (5, 2000)])
+    def test_voxelization_compiled_for_the_cpu_equals_ours(self, monkeypatch, max_points, max_voxels):
+        torch.manual_seed(0)
+        points = torch.rand(300, 4) * 3 - 1
+        settings = [0.2, 0.25, 0.5], [-0.5, -0.5, -0.5, 1.5, 1.5, 1.5], max_points, max_voxels
+        expected = mmcv_ops.voxelization(points, *settings)
+        monkeypatch.setattr(mmcv_ops.voxelize, 'ext_module', PortableExtension('mmcv._ext'))
+        torch.testing.assert_close(mmcv_ops.voxelization(points, *settings), expected, rtol=0, atol=0)
 
 
 def test_installing_twice_changes_nothing():

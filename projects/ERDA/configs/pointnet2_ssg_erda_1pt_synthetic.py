@@ -4,7 +4,7 @@ _base_ = ['./pointnet2_ssg_erda_1pt_s3dis.py']
 
 data_root = 'data/synthetic_rooms/'
 num_points = 1024
-max_iters = 2000
+max_iters = 1200
 model = dict(
     backbone=dict(num_points=(256, 64, 16, 8)), test_cfg=dict(num_points=num_points, batch_size=16))
 

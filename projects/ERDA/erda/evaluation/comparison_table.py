@@ -1,5 +1,6 @@
 """One table for several ways to train the same segmentor."""
 import math
+import statistics
 from typing import Dict, List, NamedTuple, Optional, Sequence
 
 from rich.table import Table
@@ -8,36 +9,50 @@ from .label_counts import LabelCounts
 
 
 class MethodResult(NamedTuple):
-    """A column of the table: IoU per class is in 0 to 1, NaN where a class neither occurs nor is predicted."""
+    """A column of the table.
+
+    Attributes:
+        name: of the method.
+        budget: what is labelled, in words.
+        labels: how many that is.
+        runs: IoU of each class in 0 to 1 for each seed, NaN where a class neither occurs nor is predicted.
+    """
     name: str
-    ratio: float
+    budget: str
     labels: LabelCounts
-    iou: Dict[str, float]
+    runs: Sequence[Dict[str, float]]
 
 
-def mean_iou(result: MethodResult, classes: Sequence[str]) -> float:
-    """Mean over ``classes``, NaN if one of them is."""
-    return sum(result.iou[name] for name in classes) / len(classes)
+def mean_ious(result: MethodResult, classes: Sequence[str]) -> List[float]:
+    """Mean over ``classes`` for each seed, NaN if one of them is."""
+    return [statistics.fmean(run[name] for name in classes) for run in result.runs]
 
 
 def comparison_rows(results: Sequence[MethodResult], classes: Optional[Sequence[str]] = None) -> List[List[str]]:
-    """Header and rows of text; IoU in percent.
+    """Header and rows of text; IoU in percent, with the standard deviation over seeds where there are several.
 
     Args:
         results: one for each column, tested on the same scans.
-        classes: the classes that the mean is over; those that have an IoU in every column if ``None``.
+        classes: the classes that the mean is over; those that have an IoU in every run if ``None``.
     """
     if classes is None:
-        classes = [name for name in results[0].iou if not any(math.isnan(result.iou[name]) for result in results)]
+        runs = [run for result in results for run in result.runs]
+        classes = [name for name in runs[0] if not any(math.isnan(run[name]) for run in runs)]
     rows = [['', *(result.name for result in results)]]
-    rows.append(['budget', *(f'{100 * result.ratio:g}%' for result in results)])
+    rows.append(['budget', *(result.budget for result in results)])
     rows.append(['labels per scan', *(f'{result.labels.labels_per_scan:.0f}' for result in results)])
     rows.append(['of points per scan', *(f'{result.labels.points_per_scan:.0f}' for result in results)])
-    rows.append(['labelled voxels per scan', *(f'{result.labels.labelled_voxels_per_scan:.0f}' for result in results)])
-    rows.append(['of voxels per scan', *(f'{result.labels.voxels_per_scan:.0f}' for result in results)])
-    rows += [[name, *(f'{100 * result.iou[name]:.1f}' for result in results)] for name in classes]
-    rows.append([f'mIoU of {len(classes)}', *(f'{100 * mean_iou(result, classes):.1f}' for result in results)])
+    if results[0].labels.voxels_per_scan is not None:
+        rows.append(['labelled voxels per scan', *(f'{x.labels.labelled_voxels_per_scan:.0f}' for x in results)])
+        rows.append(['of voxels per scan', *(f'{x.labels.voxels_per_scan:.0f}' for x in results)])
+    rows += [[name, *(_percent([run[name] for run in result.runs]) for result in results)] for name in classes]
+    rows.append([f'mIoU of {len(classes)}', *(_percent(mean_ious(result, classes)) for result in results)])
     return rows
+
+
+def _percent(values: Sequence[float]) -> str:
+    spread = f' ± {100 * statistics.stdev(values):.1f}' if len(values) > 1 else ''
+    return f'{100 * statistics.fmean(values):.1f}{spread}'
 
 
 def as_markdown(rows: Sequence[Sequence[str]]) -> str:
@@ -53,6 +68,7 @@ def as_rich_table(rows: Sequence[Sequence[str]], title: str) -> Table:
     table = Table(title=title)
     for i, name in enumerate(header):
         table.add_column(name, justify='right' if i else 'left')
+    ends = (max(i for i, row in enumerate(body) if row[0].startswith('of ')), len(body) - 2)
     for i, row in enumerate(body):
-        table.add_row(*row, style='bold' if i == len(body) - 1 else None, end_section=i in (4, len(body) - 2))
+        table.add_row(*row, style='bold' if i == len(body) - 1 else None, end_section=i in ends)
     return table

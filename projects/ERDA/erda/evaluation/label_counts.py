@@ -1,5 +1,5 @@
 """How many labels a training run sees, on both bases: raw points, and voxels."""
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import torch
 from mmdet3d.registry import DATASETS
@@ -12,12 +12,12 @@ from ..weak_labels import WeakLabelDataset, is_labelled
 
 
 class LabelCounts(NamedTuple):
-    """Means over the training scans."""
+    """Means over the training scans; no voxels for a segmentor that has none."""
     scans: int
     points_per_scan: float
     labels_per_scan: float
-    voxels_per_scan: float
-    labelled_voxels_per_scan: float
+    voxels_per_scan: Optional[float] = None
+    labelled_voxels_per_scan: Optional[float] = None
 
 
 def count_labels(cfg: Config, description: str = 'Counting labels') -> LabelCounts:
@@ -30,15 +30,17 @@ def count_labels(cfg: Config, description: str = 'Counting labels') -> LabelCoun
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
     if not isinstance(dataset, WeakLabelDataset):
         raise ValueError(f'the training set is a {type(dataset).__name__}, not a WeakLabelDataset')
-    voxel_size = torch.tensor(cfg.model.data_preprocessor.voxel_layer.voxel_size)
+    voxel_size = cfg.model.data_preprocessor.get('voxel_layer', {}).get('voxel_size')
     ignore_index = dataset.metainfo['ignore_index']
-    totals = torch.zeros(4, dtype=torch.long)
-    for idx in track(range(len(dataset)), description=description):
+    # An index of rooms lists large ones several times.
+    scans = list({dataset.get_data_info(idx)['lidar_path']: idx for idx in range(len(dataset))}.values())
+    totals = torch.zeros(4 if voxel_size else 2, dtype=torch.long)
+    for idx in track(scans, description=description):
         scan = dataset.load_scan(idx)
         labels = torch.from_numpy(scan.labels)
-        grid = occupied_voxels(torch.round(torch.from_numpy(scan.points[:, :3]) / voxel_size).int())
-        voxel_labels = vote_voxel_labels(labels, grid.point2voxel_map, len(grid.coors), ignore_index)
-        for i, values in enumerate((labels, voxel_labels)):
-            totals[2 * i] += len(values)
-            totals[2 * i + 1] += is_labelled(values, ignore_index).sum()
-    return LabelCounts(len(dataset), *(totals / len(dataset)).tolist())
+        values = [labels]
+        if voxel_size:
+            grid = occupied_voxels(torch.round(torch.from_numpy(scan.points[:, :3]) / torch.tensor(voxel_size)).int())
+            values.append(vote_voxel_labels(labels, grid.point2voxel_map, len(grid.coors), ignore_index))
+        totals += torch.tensor([n for x in values for n in (len(x), is_labelled(x, ignore_index).sum())])
+    return LabelCounts(len(scans), *(totals / len(scans)).tolist())

@@ -23,23 +23,24 @@ class JobError(RuntimeError):
     """A command of a job failed; the message ends with the last lines of its log."""
 
 
-def run_jobs(jobs: Sequence[TrainingJob]) -> None:
-    """Run all jobs at the same time, each on one thread and with its own progress bar, and wait for them.
+def run_jobs(jobs: Sequence[TrainingJob], at_once: int = 3) -> None:
+    """Run jobs, several at the same time, each on one thread and with its own progress bar, and wait for them.
 
     Args:
         jobs: what to run.
+        at_once: how many at the same time.
 
     Raises:
         JobError: if a command failed; the other jobs are finished first.
     """
     if not jobs:
         return
-    columns = (TextColumn('{task.description:<12}'), BarColumn(), MofNCompleteColumn(),
+    columns = (TextColumn('{task.description:<14}'), BarColumn(), MofNCompleteColumn(),
                TextColumn('{task.fields[note]}'), TimeElapsedColumn(), TimeRemainingColumn())
     children: List[subprocess.Popen] = []
-    with Progress(*columns) as progress, ThreadPoolExecutor(len(jobs)) as pool:
+    with Progress(*columns) as progress, ThreadPoolExecutor(at_once) as pool:
         futures = [
-            pool.submit(_run, job, progress, progress.add_task(job.name, total=None, note='starting'), children)
+            pool.submit(_run, job, progress, progress.add_task(job.name, total=None, note='waiting'), children)
             for job in jobs
         ]
         try:

@@ -1,9 +1,12 @@
-"""A stand-in for ``mmcv._ext``, the compiled half of mmcv that mmcv-lite comes without."""
+"""What ``mmcv._ext``, the compiled half of mmcv, lacks: all of it under mmcv-lite, else most kernels for the CPU."""
+import functools
 import importlib
 import importlib.machinery
 import sys
 import types
 from typing import Any, Callable
+
+from torch import Tensor
 
 from . import (
     assign_score_withk,
@@ -46,30 +49,60 @@ PORTABLE_KERNELS = {
     'assign_score_withk_backward': assign_score_withk.assign_score_withk_backward,
 }
 
+# What mmcv 2.1.0 compiles for the CPU of the above; its other kernels raise there.
+COMPILED_FOR_CPU = ('dynamic_voxelize_forward', 'hard_voxelize_forward')
 
-def install_mmcv_ext() -> bool:
-    """Make ``import mmcv.ops`` work where mmcv has no compiled kernels; call it before that.
 
-    Kernels without a portable version import as well and say what is missing when called.
-    Furthest point sampling and kNN, whose wrappers in mmcv know CUDA only, take tensors on the CPU.
-    A compiled ``mmcv._ext`` stays as it is.
+def install_mmcv_ext() -> None:
+    """Let ``mmcv.ops`` be imported and run on this machine. Calling it twice changes nothing.
 
-    Returns: True if the stand-in is in place (calling twice changes nothing).
+    Under mmcv-lite, a stand-in for ``mmcv._ext`` has the portable kernels, and the others say what is missing when they
+    are called; it must be in place before ``mmcv.ops`` is imported. Under a compiled mmcv, before or after that, the
+    portable kernels take the calls for which nothing is compiled: see :func:`fill_in`. The wrappers of furthest point
+    sampling and kNN, which know CUDA only, take tensors on any device under both.
     """
     try:
         extension = importlib.import_module('mmcv._ext')
     except ModuleNotFoundError as error:
-        # A compiled extension that fails to load (another torch, say) must say so itself.
         if error.name != 'mmcv._ext':
-            return False
-    else:
-        return isinstance(extension, PortableExtension)
-    extension = PortableExtension('mmcv._ext')
-    sys.modules['mmcv._ext'] = extension
-    importlib.import_module('mmcv')._ext = extension
+            return
+        extension = PortableExtension('mmcv._ext')
+        sys.modules['mmcv._ext'] = extension
+        importlib.import_module('mmcv')._ext = extension
+    if not isinstance(extension, PortableExtension):
+        fill_in(extension)
     furthest_point_sample.let_mmcv_sample_on_cpu()
     knn.let_mmcv_find_neighbors_on_cpu()
-    return True
+
+
+def fill_in(extension: types.ModuleType) -> None:
+    """Give the kernels of a compiled ``mmcv._ext`` the devices that they lack.
+
+    The compiled kernel runs on CUDA if mmcv was compiled for it, and on the CPU if it is one of ``COMPILED_FOR_CPU``;
+    everywhere else the portable one does. The module itself changes, as each file of ``mmcv.ops`` holds a reference.
+    """
+    for name, portable in PORTABLE_KERNELS.items():
+        compiled = getattr(extension, name)
+        if not hasattr(compiled, 'on_any_device'):
+            setattr(extension, name, _on_any_device(name, compiled, portable, extension))
+
+
+def _on_any_device(name: str, compiled: Callable[..., Any], portable: Callable[..., Any],
+                   extension: types.ModuleType) -> Callable[..., Any]:
+    devices = {'cuda'} if extension.get_compiling_cuda_version() != 'not available' else set()
+    if name in COMPILED_FOR_CPU:
+        devices.add('cpu')
+
+    @functools.wraps(portable)
+    def kernel(*args: Any, **kwargs: Any) -> Any:
+        # The first tensor decides: voxelization keeps the size of the voxels on the CPU.
+        first = next(value for value in (*args, *kwargs.values()) if isinstance(value, Tensor))
+        return (compiled if first.device.type in devices else portable)(*args, **kwargs)
+
+    # Pickled by name, it is found again also by a process that has nothing filled in.
+    kernel.__module__, kernel.__name__, kernel.__qualname__ = extension.__name__, name, name
+    kernel.on_any_device = True
+    return kernel
 
 
 class PortableExtension(types.ModuleType):

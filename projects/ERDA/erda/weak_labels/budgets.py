@@ -50,7 +50,10 @@ class Scan(NamedTuple):
 
 
 class Budget(metaclass=ABCMeta):
-    """Which labels of a scan training may see. Subclasses are plain functions of their arguments, without state."""
+    """Which labels of a scan training may see. Subclasses are plain functions of their arguments, without state.
+
+    ``str(budget)`` names it in tables.
+    """
 
     @abstractmethod
     def weaken(self, labels: np.ndarray, num_classes: int, scan: Scan) -> np.ndarray:
@@ -109,6 +112,9 @@ class RatioBudget(PointBudget):
     def labelled(self, labels: np.ndarray, num_classes: int, rng: np.random.Generator) -> np.ndarray:
         return _pick_per_class(labels, num_classes, rng, lambda n: max(int(n * self.ratio), 1))
 
+    def __str__(self) -> str:
+        return f'{100 * self.ratio:g}%'
+
 
 @BUDGETS.register_module()
 class PerClassBudget(PointBudget):
@@ -128,6 +134,9 @@ class PerClassBudget(PointBudget):
 
     def labelled(self, labels: np.ndarray, num_classes: int, rng: np.random.Generator) -> np.ndarray:
         return _pick_per_class(labels, num_classes, rng, lambda n: self.num_points)
+
+    def __str__(self) -> str:
+        return f'{self.num_points} per class and scan'
 
 
 @BUDGETS.register_module()
@@ -151,6 +160,9 @@ class PerScanBudget(PointBudget):
         mask = np.zeros(len(labels), dtype=bool)
         mask[_smallest(np.flatnonzero(_is_class(labels, num_classes)), priority, self.num_points)] = True
         return mask
+
+    def __str__(self) -> str:
+        return f'{self.num_points} per scan'
 
 
 @BUDGETS.register_module()
@@ -183,6 +195,9 @@ class ScribbleBudget(Budget):
             raise ValueError(f'{path}: label id {raw_ids.max()} is not one of the dataset. Map it to its ids first.')
         hidden = np.where(_is_class(labels, num_classes), UNLABELED, labels)
         return np.where(raw_ids == 0, hidden, scan.label_mapping[raw_ids])
+
+    def __str__(self) -> str:
+        return self.folder
 
 
 def _at_least_one(budget: str, num_points: int) -> int:
