@@ -115,13 +115,12 @@ def test_an_interrupted_run_leaves_no_partial_scan_and_can_be_continued(tmp_path
 
     replace = os.replace
     with monkeypatch.context() as patched:
-        patched.setattr(synthetic_lidar.os, 'replace', stop_before_rename)
+        # In this process, because an interrupt in a worker would end the worker.
+        patched.setattr(os, 'replace', stop_before_rename)
+        patched.setattr(synthetic_lidar, 'run_in_processes',
+                        lambda function, calls, *args: [function(*arguments) for arguments in calls])
         with pytest.raises(KeyboardInterrupt):
-            synthetic_lidar._claim_folder(tmp_path, 0, COARSE)
-            for path in synthetic_lidar._scan_files(tmp_path, '00', 0):
-                path.parent.mkdir(parents=True)
-            for frame in range(2):
-                synthetic_lidar._write_scan(tmp_path, '00', frame, 0, COARSE)
+            write(tmp_path)
     assert [path.name for path in (tmp_path / 'sequences/00/velodyne').iterdir()] == ['000000.bin']
     assert write(tmp_path) == 2
 

@@ -202,9 +202,9 @@ def test_an_interrupted_run_leaves_no_partial_file_and_can_be_continued(tmp_path
     write(tmp_path / 'whole')
     with monkeypatch.context() as patched:
         # In this process, because an interrupt in a worker would end the worker.
-        patched.setattr(synthetic_rooms.os, 'replace', stop_before_rename)
-        patched.setattr(synthetic_rooms, '_write_rooms', lambda root, rooms, seed, workers, progress: [
-            synthetic_rooms._write_room(root, area, index, seed) for area, index in rooms])
+        patched.setattr(os, 'replace', stop_before_rename)
+        patched.setattr(synthetic_rooms, 'run_in_processes',
+                        lambda function, calls, *args: [function(*arguments) for arguments in calls])
         with pytest.raises(KeyboardInterrupt):
             write(tmp_path / 'stopped')
     assert [path.name for path in (tmp_path / 'stopped' / 'points').iterdir()] == [f'{room_name(1, 0)}.bin']

@@ -1,18 +1,13 @@
 """Writes ray-cast street scenes in SemanticKITTI's own files, so that its loaders read them."""
 
-import json
-import multiprocessing
-import os
-import sys
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from erda.datasets.generated_files import claim_folder, run_in_processes, write_whole
 from erda.datasets.lidar_sensor import LidarSensor, SyntheticScan, scan_scene
 from erda.datasets.street_ground import StreetGround, seeded_generator
 from erda.datasets.street_scene import leading_vehicle, populate_street
@@ -86,7 +81,8 @@ def write_synthetic_semantickitti(out: Path, frames: Mapping[str, int], seed: in
         raise ValueError(f"sequences are numbers like '00', got {wrong}")
     if workers < 1 or seed < 0:
         raise ValueError(f'need workers >= 1 and seed >= 0, got {workers} and {seed}')
-    _claim_folder(out, seed, sensor)
+    claim_folder(out, MANIFEST_NAME, {'generator_version': GENERATOR_VERSION, 'seed': seed, **asdict(sensor)},
+                 foreign=lambda folder: (folder / 'sequences').exists())
     missing = [(name, frame) for name, count in frames.items() for frame in range(count)
                if not _is_complete(_scan_files(out, name, frame))]
     if not missing:
@@ -95,22 +91,8 @@ def write_synthetic_semantickitti(out: Path, frames: Mapping[str, int], seed: in
         for path in _scan_files(out, name, 0):
             path.parent.mkdir(parents=True, exist_ok=True)
 
-    columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(),
-               TimeRemainingColumn())
-    # Fork where it is safe: a spawned worker would import everything that `erda` registers.
-    context = multiprocessing.get_context('fork' if sys.platform == 'linux' else None)
-    with ProcessPoolExecutor(min(workers, len(missing)), mp_context=context) as pool:
-        jobs = [pool.submit(_write_scan, out, name, frame, seed, sensor)
-                for name, frame in missing]
-        try:
-            with Progress(*columns, disable=not progress) as bar:
-                task = bar.add_task('synthetic scans', total=len(jobs))
-                for job in as_completed(jobs):
-                    job.result()
-                    bar.advance(task)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    run_in_processes(_write_scan, [(out, *scan, seed, sensor) for scan in missing], workers, 'synthetic scans',
+                     progress)
     return len(missing)
 
 
@@ -127,43 +109,8 @@ def _is_complete(files: _ScanFiles) -> bool:
     return files.points.stat().st_size == 4 * files.labels.stat().st_size > 0
 
 
-def _claim_folder(out: Path, seed: int, sensor: LidarSensor) -> None:
-    """Check that ``out`` belongs to these parameters, or is free and can be given to them."""
-    asked = {'generator_version': GENERATOR_VERSION, 'seed': seed, **asdict(sensor)}
-    asked = json.loads(json.dumps(asked))  # tuples become lists, as they will be when read back
-    manifest = out / MANIFEST_NAME
-    if not manifest.exists():
-        if (out / 'sequences').exists():
-            raise ValueError(f'{out} holds sequences that were not made here (no {MANIFEST_NAME} '
-                             'beside them). Choose another folder; nothing was written.')
-        out.mkdir(parents=True, exist_ok=True)
-        _write_whole(manifest, (json.dumps(asked, indent=2) + '\n').encode())
-        return
-    try:
-        found = json.loads(manifest.read_text())
-    except json.JSONDecodeError as error:
-        raise ValueError(f'{manifest} is not readable ({error}). Delete {out} or choose another '
-                         'folder.') from error
-    different = [f'{name} is {found.get(name)} there, {asked.get(name)} asked'
-                 for name in sorted(asked.keys() | found.keys())
-                 if found.get(name) != asked.get(name)]
-    if different:
-        raise ValueError(f'{out} holds scans made with other parameters ({"; ".join(different)}). '
-                         'Delete that folder, choose another, or ask for the same parameters.')
-
-
 def _write_scan(out: Path, sequence: str, frame: int, seed: int, sensor: LidarSensor) -> None:
     scan = simulate_scan(seed, int(sequence), frame, sensor)
     files = _scan_files(out, sequence, frame)
-    _write_whole(files.labels, scan.labels.astype('<u4').tobytes())
-    _write_whole(files.points, scan.points.astype('<f4').tobytes())
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write a file under another name and rename it, so that no reader sees half of it."""
-    part = path.with_name(f'{path.name}.{os.getpid()}.part')
-    try:
-        part.write_bytes(content)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(files.labels, scan.labels.astype('<u4').tobytes())
+    write_whole(files.points, scan.points.astype('<f4').tobytes())

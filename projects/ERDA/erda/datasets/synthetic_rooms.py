@@ -1,19 +1,14 @@
 """Writes procedural rooms in the files that mmdet3d makes of S3DIS, so that its S3DIS configs run on them."""
 
 import io
-import json
-import multiprocessing
-import os
 import pickle
-import sys
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from erda.datasets.generated_files import claim_folder, run_in_processes, write_whole
 from erda.datasets.room_layout import plan_room
 from erda.datasets.room_scan import RoomScan, scan_room
 from erda.datasets.room_surfaces import BOARD, BOOKCASE, CHAIR, CLASSES, SOFA, TABLE, IntArray
@@ -81,33 +76,15 @@ def write_synthetic_s3dis(root: Path, rooms_per_area: Mapping[int, int], seed: i
         raise ValueError(f'areas are numbers of {AREAS}, got {list(rooms_per_area)}')
     if workers < 1 or seed < 0:
         raise ValueError(f'need workers >= 1 and seed >= 0, got {workers} and {seed}')
-    _claim_folder(root, seed)
+    claim_folder(root, MANIFEST_NAME, {'generator_version': GENERATOR_VERSION, 'seed': seed}, foreign=_holds_rooms)
     for folder in (*_FOLDERS, 'seg_info'):
         (root / folder).mkdir(exist_ok=True)
     missing = [(area, index) for area, count in rooms_per_area.items() for index in range(count)
                if not _is_complete(_room_files(root, area, index))]
-    if missing:
-        _write_rooms(root, missing, seed, workers, progress)
+    run_in_processes(_write_room, [(root, *room, seed) for room in missing], workers, 'synthetic rooms', progress)
     for area, count in rooms_per_area.items():
         _write_area(root, area, count)
     return len(missing)
-
-
-def _write_rooms(root: Path, rooms: list[tuple[int, int]], seed: int, workers: int, progress: bool) -> None:
-    columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    # Fork where it is safe: a spawned worker would import everything that `erda` registers.
-    context = multiprocessing.get_context('fork' if sys.platform == 'linux' else None)
-    with ProcessPoolExecutor(min(workers, len(rooms)), mp_context=context) as pool:
-        jobs = [pool.submit(_write_room, root, area, index, seed) for area, index in rooms]
-        try:
-            with Progress(*columns, disable=not progress) as bar:
-                task = bar.add_task('synthetic rooms', total=len(jobs))
-                for job in as_completed(jobs):
-                    job.result()
-                    bar.advance(task)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 def _room_files(root: Path, area: int, index: int) -> _RoomFiles:
@@ -123,33 +100,15 @@ def _is_complete(files: _RoomFiles) -> bool:
     return points > 0 and points % 24 == 0 and semantic == instance == points // 24 * 8
 
 
-def _claim_folder(root: Path, seed: int) -> None:
-    """Check that ``root`` belongs to these parameters, or is free and can be given to them."""
-    asked = {'generator_version': GENERATOR_VERSION, 'seed': seed}
-    manifest = root / MANIFEST_NAME
-    if not manifest.exists():
-        if any((root / folder).exists() for folder in _FOLDERS) or any(root.glob('s3dis_infos_*')):
-            raise ValueError(f'{root} holds rooms that were not made here (no {MANIFEST_NAME} beside them). Choose '
-                             'another folder; nothing was written.')
-        root.mkdir(parents=True, exist_ok=True)
-        _write_whole(manifest, (json.dumps(asked, indent=2) + '\n').encode())
-        return
-    try:
-        found = json.loads(manifest.read_text())
-    except json.JSONDecodeError as error:
-        raise ValueError(f'{manifest} is not readable ({error}). Delete {root} or choose another folder.') from error
-    different = [f'{name} is {found.get(name)} there, {asked.get(name)} asked'
-                 for name in sorted(asked.keys() | found.keys()) if found.get(name) != asked.get(name)]
-    if different:
-        raise ValueError(f'{root} holds rooms made with other parameters ({"; ".join(different)}). Delete that folder, '
-                         'choose another, or ask for the same parameters.')
+def _holds_rooms(root: Path) -> bool:
+    return any((root / folder).exists() for folder in _FOLDERS) or any(root.glob('s3dis_infos_*'))
 
 
 def _write_room(root: Path, area: int, index: int, seed: int) -> None:
     scan, files = simulate_room(seed, area, index), _room_files(root, area, index)
-    _write_whole(files.semantic_mask, scan.semantic_mask.astype('<i8').tobytes())
-    _write_whole(files.instance_mask, scan.instance_mask.astype('<i8').tobytes())
-    _write_whole(files.points, scan.points.astype('<f4').tobytes())
+    write_whole(files.semantic_mask, scan.semantic_mask.astype('<i8').tobytes())
+    write_whole(files.instance_mask, scan.instance_mask.astype('<i8').tobytes())
+    write_whole(files.points, scan.points.astype('<f4').tobytes())
 
 
 def _write_area(root: Path, area: int, count: int) -> None:
@@ -201,14 +160,4 @@ def _npy(values: np.ndarray) -> bytes:
 
 def _write_changed(path: Path, content: bytes) -> None:
     if not (path.is_file() and path.read_bytes() == content):
-        _write_whole(path, content)
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write a file under another name and rename it, so that no reader sees half of it."""
-    part = path.with_name(f'{path.name}.{os.getpid()}.part')
-    try:
-        part.write_bytes(content)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+        write_whole(path, content)
