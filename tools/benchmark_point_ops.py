@@ -6,7 +6,6 @@ neighbours are compared by their distances.
 """
 import argparse
 import functools
-import statistics
 import sys
 import time
 from typing import Any, Callable, List, NamedTuple, Sequence, Tuple
@@ -25,6 +24,7 @@ from erda.ops.mmcv_ext import COMPILED_FOR_CPU, PORTABLE_KERNELS, PortableExtens
 B, N, M, C, K = 4, 8192, 2048, 64, 32  # clouds, points, centers, channels, neighbours
 SCAN_POINTS, MAX_VOXELS, MAX_POINTS = 120_000, 20_000, 10
 VOXEL_SIZE, BOX = torch.tensor([0.2, 0.2, 0.2]), torch.tensor([-50., -50, -3, 50, 50, 2])
+GRID = (25, 500, 500)
 int32 = functools.partial(torch.zeros, dtype=torch.int32)
 
 
@@ -126,21 +126,23 @@ def voxel_cases() -> List[Case]:
     height, intensity = torch.randn(SCAN_POINTS) - 1, torch.rand(SCAN_POINTS)
     points = torch.stack([distance * angle.cos(), distance * angle.sin(), height, intensity], 1)
     feats = torch.rand(SCAN_POINTS, C)
-    size, (lower, upper) = VOXEL_SIZE.numpy(), BOX.view(2, 3).numpy()
+    size, lower = VOXEL_SIZE.numpy(), BOX[:3].numpy()
 
     def voxels():
         coors = np.floor((points.numpy()[:, :3] - lower) / size).astype(np.int32)
-        inside = ((coors >= 0) & (coors < np.round((upper - lower) / size))).all(1, keepdims=True)
+        inside = ((coors >= 0) & (coors < GRID[::-1])).all(1, keepdims=True)
         return np.where(inside, coors, -1)[:, ::-1],
 
     coors = torch.from_numpy(voxels()[0].copy())
 
     def reduced(reduce):
         kept = (coors >= 0).all(1).numpy()
-        cells, rows, counts = np.unique(coors.numpy()[kept], axis=0, return_inverse=True, return_counts=True)
-        output = np.full((len(cells), C), {'max': -np.inf, 'mean': 0}[reduce], np.float32)
-        {'max': np.maximum, 'mean': np.add}[reduce].at(output, rows, feats.numpy()[kept])
-        return output if reduce == 'max' else output / counts[:, None].astype(np.float32), cells
+        keys = np.ravel_multi_index(tuple(coors.numpy()[kept].T), GRID)
+        cells, rows, counts = np.unique(keys, return_inverse=True, return_counts=True)
+        output = np.full((len(cells), C), -np.inf if reduce == 'max' else 0, np.float32)
+        (np.maximum if reduce == 'max' else np.add).at(output, rows, feats.numpy()[kept])
+        output /= 1 if reduce == 'max' else counts[:, None]
+        return output, np.stack(np.unravel_index(cells, GRID), 1)
 
     def hard(kernel):
         *outputs, total = filled(
@@ -162,7 +164,7 @@ def voxel_cases() -> List[Case]:
 
 @njit
 def first_points(points: np.ndarray, coors_of_points: np.ndarray) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
-    number = np.full((25, 500, 500), -1, np.int32)
+    number = np.full(GRID, -1, np.int32)
     voxels, coors = np.zeros((MAX_VOXELS, MAX_POINTS, 4), np.float32), np.zeros((MAX_VOXELS, 3), np.int32)
     counts, total = np.zeros(MAX_VOXELS, np.int32), 0
     for row in range(len(points)):
@@ -180,8 +182,6 @@ def first_points(points: np.ndarray, coors_of_points: np.ndarray) -> Tuple[np.nd
 
 def difference(found: Sequence[Any], expected: Sequence[Any]) -> str:
     pairs = [(np.asarray(a), np.asarray(b)) for a, b in zip(found, expected)]
-    if any(a.shape != b.shape for a, b in pairs):
-        return 'shapes differ'
     if all(np.array_equal(a, b) for a, b in pairs):
         return 'equal'
     if all(a.dtype.kind == 'i' for a, _ in pairs):
@@ -209,27 +209,24 @@ def main() -> None:
         expected = case.reference()
         results = {difference(case.comparable(*case.call(kernel)), expected) for kernel in kernels}
         calls = [case.reference, *(functools.partial(case.call, kernel) for kernel in kernels)]
-        reference, portable, *compiled = seconds(calls, args.repeats)
-        table.add_row(case.kernel, case.size, milliseconds(portable), case.reference_name, milliseconds(reference),
-                      f'{statistics.median(a / b for a, b in zip(reference, portable)):.2f}',
-                      *(map(milliseconds, compiled) if compiled else ['']), ', '.join(results))
+        times = milliseconds(calls, args.repeats)
+        reference, portable, *compiled = (f'{ms:.1f}' for ms in np.median(times, 1))
+        table.add_row(case.kernel, case.size, portable, case.reference_name, reference,
+                      f'{np.median(times[0] / times[1]):.2f}', ''.join(compiled), ', '.join(results))
     console = Console()
-    console.print(table, width=max(console.width, 150))
+    console.width = max(console.width, 150)  # rather than cut off names
+    console.print(table)
 
 
-def seconds(calls: Sequence[Callable[[], Any]], repeats: int) -> List[List[float]]:
-    """Of each, called in turn."""
-    times = [[] for _ in calls]
-    for _ in range(repeats):
-        for call, taken in zip(calls, times):
+def milliseconds(calls: Sequence[Callable[[], Any]], repeats: int) -> np.ndarray:
+    """Of each ``[calls, repeats]``, called in turn."""
+    times = np.empty((len(calls), repeats))
+    for repeat in range(repeats):
+        for taken, call in zip(times, calls):
             start = time.perf_counter()
             call()
-            taken.append(time.perf_counter() - start)
+            taken[repeat] = 1000 * (time.perf_counter() - start)
     return times
-
-
-def milliseconds(times: List[float]) -> str:
-    return f'{1000 * statistics.median(times):.1f}'
 
 
 if __name__ == '__main__':

@@ -6,7 +6,7 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from .squared_distance import as_xyz, squared_distance, squared_distance_chunks, takes_compiled_loop
+from .squared_distance import as_xyz, squared_distance_chunks, squared_distances_to, takes_compiled_loop
 
 FARTHEST = 1e10  # mmcv's kernel takes no point whose squared distance is larger
 
@@ -27,7 +27,8 @@ def knn_forward(xyz: Tensor, center_xyz: Tensor, idx: Tensor, dist2: Tensor, b: 
     xyz = _packed_xyz(xyz, b, n)
     center_xyz = _packed_xyz(center_xyz, b, m)
     if takes_compiled_loop(xyz):
-        _nearest_by_heap(xyz.numpy(), center_xyz.numpy(), idx.numpy(), dist2.numpy())
+        by_axis = xyz.transpose(1, 2).contiguous()
+        _nearest_by_heap(by_axis.numpy(), center_xyz.numpy(), idx.numpy(), dist2.numpy())
     else:
         rows, squares = nearest_by_sort(xyz, center_xyz, nsample)
         missing = squares >= FARTHEST
@@ -48,20 +49,19 @@ def _packed_xyz(points: Tensor, b: int, n: int) -> Tensor:
 
 @njit
 def _nearest_by_heap(xyz: np.ndarray, centers: np.ndarray, idx: np.ndarray, dist2: np.ndarray) -> None:
-    """A heap with the farthest point of the nearest K on top, which a nearer one replaces."""
+    """A heap with the farthest point of the nearest K on top, which a nearer one replaces; points ``[B, 3, N]``."""
     k = idx.shape[2]
     squares = np.empty(k, np.float32)
     rows = np.empty(k, np.int32)
+    candidates = np.empty(xyz.shape[2], np.float32)
     for scan in range(xyz.shape[0]):
-        points = xyz[scan]
         for center in range(centers.shape[1]):
-            x, y, z = centers[scan, center]
             squares.fill(FARTHEST)
             rows.fill(0)
-            for row in range(len(points)):
-                square = squared_distance(x - points[row, 0], y - points[row, 1], z - points[row, 2])
-                if square < squares[0]:
-                    squares[0] = square
+            squared_distances_to(centers[scan, center], xyz[scan], candidates)
+            for row in range(len(candidates)):
+                if candidates[row] < squares[0]:
+                    squares[0] = candidates[row]
                     rows[0] = row
                     _sift_down(squares, rows, k)
             for size in range(k - 1, 0, -1):

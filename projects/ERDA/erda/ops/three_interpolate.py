@@ -7,7 +7,7 @@ from numba import njit
 from torch import Tensor
 
 from .knn import nearest_by_sort
-from .squared_distance import as_xyz, squared_distance, takes_compiled_loop
+from .squared_distance import as_xyz, squared_distances_to, takes_compiled_loop
 
 
 def three_nn_forward(target: Tensor, source: Tensor, dist2: Tensor, idx: Tensor, b: int, n: int, m: int) -> None:
@@ -22,7 +22,7 @@ def three_nn_forward(target: Tensor, source: Tensor, dist2: Tensor, idx: Tensor,
     target, source = as_xyz(target), as_xyz(source)
     if takes_compiled_loop(source):
         squares = np.empty(dist2.shape, target.numpy().dtype)
-        _three_nearest(target.numpy(), source.numpy(), squares, idx.numpy())
+        _three_nearest(target.numpy(), source.transpose(1, 2).contiguous().numpy(), squares, idx.numpy())
         dist2.copy_(dist2.new_tensor(squares))
     else:
         rows, squares = nearest_by_sort(source, target, 3)
@@ -32,14 +32,15 @@ def three_nn_forward(target: Tensor, source: Tensor, dist2: Tensor, idx: Tensor,
 
 @njit
 def _three_nearest(target: np.ndarray, source: np.ndarray, squares: np.ndarray, idx: np.ndarray) -> None:
+    """Targets ``[B, N, 3]`` and sources ``[B, 3, M]``."""
+    candidates = np.empty(source.shape[2], source.dtype)
     for scan in range(target.shape[0]):
-        points = source[scan]
         for center in range(target.shape[1]):
-            x, y, z = target[scan, center]
+            squared_distances_to(target[scan, center], source[scan], candidates)
             first = second = third = np.inf
             i = j = k = 0
-            for row in range(len(points)):
-                square = squared_distance(x - points[row, 0], y - points[row, 1], z - points[row, 2])
+            for row in range(len(candidates)):
+                square = candidates[row]
                 if square < third:
                     if square < second:
                         third, k = second, j

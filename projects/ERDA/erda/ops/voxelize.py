@@ -2,6 +2,8 @@
 import torch
 from torch import Tensor
 
+from .unique_coors import unique_coors
+
 
 def dynamic_voxelize_forward(points: Tensor, voxel_size: Tensor, coors_range: Tensor, coors: Tensor,
                              NDim: int = 3) -> None:
@@ -41,7 +43,7 @@ def hard_voxelize_forward(points: Tensor, voxel_size: Tensor, coors_range: Tenso
     coors_of_points = coors.new_empty((len(points), NDim))
     dynamic_voxelize_forward(points, voxel_size, coors_range, coors_of_points, NDim)
     rows = (coors_of_points[:, 0] >= 0).nonzero().squeeze(1)
-    cells, cell_of_row = torch.unique(coors_of_points[rows], dim=0, return_inverse=True)
+    cells, cell_of_row, _ = unique_coors(coors_of_points[rows])
     first_row = rows.new_full((len(cells),), len(points)).index_reduce_(0, cell_of_row, rows, 'amin')
     by_first_row = first_row.argsort()
     number = torch.empty_like(by_first_row)
