@@ -1,6 +1,6 @@
 """The seam between ERDA and any mmdet3d segmentation head."""
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 import torch
 from mmdet3d.registry import MODELS
@@ -34,6 +34,9 @@ class ERDAHeadMixin:
 
     Without both, the head trains on the labelled points alone: the sparse-only baseline.
 
+    A loss of the head may have ``class_weight='weak'``: weights from the labels that training sees, which
+    :class:`erda.hooks.WeakClassWeightHook` counts and sets before the first step.
+
     Raises:
         ValueError: if only one of the two is given, or if void is a class, but not the last.
     """
@@ -43,7 +46,10 @@ class ERDAHeadMixin:
                  pseudo_labeler: Optional[dict] = None,
                  loss_erda: Optional[dict] = None,
                  **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        weighted = [name for name, cfg in kwargs.items() if isinstance(cfg, dict) and cfg.get('class_weight') == 'weak']
+        super().__init__(*args, **{**kwargs, **{name: {**kwargs[name], 'class_weight': None} for name in weighted}})
+        self.weighted_losses = weighted
+        self.awaits_class_weights = bool(weighted)
         if (pseudo_labeler is None) != (loss_erda is None):
             raise ValueError(f'{type(self).__name__} needs both pseudo_labeler and loss_erda, or neither of them '
                              '(neither is the sparse-only baseline)')
@@ -69,6 +75,9 @@ class ERDAHeadMixin:
 
         Returns: the head's losses and, with a pseudo-labeler, ``loss_erda``.
         """
+        if self.awaits_class_weights:
+            raise RuntimeError(f"{type(self).__name__}: class_weight='weak' needs the labels counted before training; "
+                               "add dict(type='WeakClassWeightHook') to custom_hooks in the config")
         labels = torch.cat([_labels(sample).reshape(-1) for sample in batch_data_samples])
         for sample in batch_data_samples:
             _ignore_unlabeled(sample, self.ignore_index)
@@ -83,6 +92,17 @@ class ERDAHeadMixin:
             seg_logits = call.seg_logits.index_select(0, not_void)[:, :self._num_real_classes]
             losses['loss_erda'] = self.loss_erda(pseudo_logits, seg_logits, labels == UNLABELED)
         return losses
+
+    def set_class_weights(self, weights: Sequence[float]) -> None:
+        """Set the weights of the losses with ``class_weight='weak'``, one for each class of the dataset."""
+        if len(weights) != self._num_real_classes:
+            raise ValueError(f'{type(self).__name__} has {self._num_real_classes} classes, but the labels have '
+                             f'{len(weights)}')
+        # The logit of void is never a target, so its weight does not matter.
+        padded = [*map(float, weights), *[1.0] * (self.num_classes - len(weights))]
+        for name in self.weighted_losses:
+            getattr(self, name).class_weight = padded
+        self.awaits_class_weights = False
 
     @property
     def _num_real_classes(self) -> int:

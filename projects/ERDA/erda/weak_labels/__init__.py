@@ -3,20 +3,29 @@ from .budgets import (
     BUDGETS,
     UNLABELED,
     Budget,
+    FrameBudget,
+    GivenLabels,
     PerClassBudget,
     PerScanBudget,
     PointBudget,
     RatioBudget,
     Scan,
-    ScribbleBudget,
+    is_class,
     is_labelled,
+    scan_name,
     scan_rng,
 )
+from .grid_subsampling import grid_subsample, voxel_coors, voxel_keys
+from .mask_writer import verify_masks, write_masks
+from .point_list_budget import PointListBudget
+from .scribble_budget import ScribbleBudget
+from .stored_masks import StoredMasks
 from .weak_indoor_patch_point_sample import WeakIndoorPatchPointSample
 from .weak_label_dataset import WeakLabelDataset, WeakScan
 
 __all__ = [
-    'BUDGETS', 'UNLABELED', 'ApplyWeakLabels', 'Budget', 'PerClassBudget', 'PerScanBudget', 'PointBudget',
-    'RatioBudget', 'Scan', 'ScribbleBudget', 'WeakIndoorPatchPointSample', 'WeakLabelDataset', 'WeakScan',
-    'is_labelled', 'scan_rng'
+    'BUDGETS', 'UNLABELED', 'ApplyWeakLabels', 'Budget', 'FrameBudget', 'GivenLabels', 'PerClassBudget',
+    'PerScanBudget', 'PointBudget', 'PointListBudget', 'RatioBudget', 'Scan', 'ScribbleBudget', 'StoredMasks',
+    'WeakIndoorPatchPointSample', 'WeakLabelDataset', 'WeakScan', 'grid_subsample', 'is_class', 'is_labelled',
+    'scan_name', 'scan_rng', 'verify_masks', 'voxel_coors', 'voxel_keys', 'write_masks'
 ]

@@ -1,11 +1,14 @@
 import copy
-from typing import Any, List, NamedTuple
+import json
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 from mmdet3d.registry import DATASETS
 from mmengine.dataset import BaseDataset, Compose
 
 from .apply_weak_labels import ApplyWeakLabels
+from .budgets import BUDGETS, Budget, scan_name
+from .stored_masks import StoredMasks
 
 
 class WeakScan(NamedTuple):
@@ -31,29 +34,49 @@ class WeakLabelDataset:
         dataset: config of the dataset, not in test mode.
         budget: config of a :class:`erda.weak_labels.Budget`, such as ``dict(type='RatioBudget', ratio=0.01)``.
         seed: label seed. With path, budget and seed given, a scan's labels are the same in every run.
+        masks: folder that ``tools/make_weak_labels.py`` has written: its masks are read back instead of drawn. They
+            must be of this seed, and of this budget if one is given.
+
+    Attributes:
+        budget: what is hidden, or the stored masks.
+        budget_config: the budget in plain values, as in a manifest.
 
     Raises:
-        ValueError: if the dataset is in test mode or its pipeline loads no semantic labels.
+        ValueError: if the dataset is in test mode or its pipeline loads no semantic labels, if there is neither a
+            budget nor a folder of masks, or if the masks are damaged or are not for this dataset.
     """
 
-    def __init__(self, dataset: dict, budget: dict, seed: int = 0) -> None:
+    def __init__(self,
+                 dataset: dict,
+                 budget: Optional[dict] = None,
+                 seed: int = 0,
+                 masks: Optional[str] = None) -> None:
         if dataset.get('test_mode', False):
             raise ValueError('WeakLabelDataset hides labels from training; a dataset in test mode must keep them all')
+        if budget is None and masks is None:
+            raise ValueError('WeakLabelDataset needs budget=dict(type=...), or masks=FOLDER that was written by '
+                             'tools/make_weak_labels.py')
         dataset = copy.deepcopy(dataset)
         pipeline = dataset.pop('pipeline', [])
         self.dataset: BaseDataset = DATASETS.build({**dataset, 'pipeline': []})
+        self.seed = seed
+        self.budget: Budget = BUDGETS.build(budget) if masks is None else StoredMasks(masks)
+        self.budget_config = None if budget is None else json.loads(json.dumps(budget))
+        if masks is not None:
+            self.budget.check(self.scans(), self.metainfo['classes'], seed, self.budget_config)
 
         hide = dict(
             type=ApplyWeakLabels.__name__,
-            budget=budget,
-            num_classes=len(self.dataset.metainfo['classes']),
-            data_root=self.dataset.data_root or '',
+            budget=self.budget,
+            num_classes=len(self.metainfo['classes']),
+            data_root=self._data_root,
             seed=seed)
         pipeline = _insert_after_labels(pipeline, hide)
         if hide not in pipeline:
             raise ValueError('WeakLabelDataset: the pipeline loads no semantic labels (no PointSegClassMapping and no '
                              'LoadAnnotations3D with with_seg_3d=True at its top level)')
-        self._load_labels = Compose(pipeline[:pipeline.index(hide) + 1])
+        self._load = Compose(pipeline[:pipeline.index(hide)])
+        self._hide = Compose([hide])
         self.dataset.pipeline = Compose(pipeline)
 
     @property
@@ -69,10 +92,28 @@ class WeakLabelDataset:
         """The wrapped dataset's own record of a scan."""
         return self.dataset.get_data_info(idx)
 
+    def scans(self) -> Dict[str, int]:
+        """Name and index of each scan, once: an index of rooms lists large ones several times."""
+        self.full_init()
+        scans: Dict[str, int] = {}
+        for idx in range(len(self)):
+            scans.setdefault(scan_name(self.get_data_info(idx)['lidar_path'], self._data_root), idx)
+        return scans
+
     def load_scan(self, idx: int) -> WeakScan:
         """What training sees of a scan, before any augmentation."""
-        results = self._load_labels(self.get_data_info(idx))
-        return WeakScan(results['points'].tensor.numpy(), results['pts_semantic_mask'])
+        return self.load_scan_with_truth(idx)[0]
+
+    def load_scan_with_truth(self, idx: int) -> Tuple[WeakScan, np.ndarray]:
+        """The same with the labels that are hidden from training, ``[N]`` int64: for reports alone."""
+        results = self._load(self.get_data_info(idx))
+        truth = results['pts_semantic_mask'].astype(np.int64)
+        results = self._hide(results)
+        return WeakScan(results['points'].tensor.numpy(), results['pts_semantic_mask']), truth
+
+    @property
+    def _data_root(self) -> str:
+        return self.dataset.data_root or ''
 
     def __getitem__(self, idx: int) -> Any:
         return self.dataset[idx]
