@@ -5,9 +5,14 @@ import sys
 from pathlib import Path
 from typing import Dict
 
+from rich.console import Console
+
 import erda  # noqa: F401  Before mmdet3d: installs the portable kernels that its data sets import.
 from erda.datasets.availability import SYNTHETIC_LIDAR, SYNTHETIC_ROOMS
 from erda.datasets.nuscenes import SPLITS, TRAINVAL, prepare_nuscenes
+from erda.datasets.point_cloud_description import DESCRIPTION
+from erda.datasets.point_cloud_inspection import field_table, inspect_folder, report_table
+from erda.datasets.point_cloud_starter import CONFIG, write_starter
 from erda.datasets.s3dis import prepare_s3dis
 from erda.datasets.scannet import prepare_scannet
 from erda.datasets.semantickitti import VAL_SEQUENCE, prepare_semantickitti
@@ -40,6 +45,11 @@ def parse_args() -> argparse.Namespace:
     add_command('scannet', scannet, 'convert ScanNet v2 to the files of mmdet3d', 'data/scannet',
                 'folder that holds scans/ and meta_data/')
 
+    command = add_command('folder', folder, 'inspect your own point clouds and write erda.yaml and a config',
+                          'data/folder', 'folder that holds .ply, .las, .laz, .npy, .npz, .bin, .txt or .csv files')
+    command.add_argument('--clicks', type=Path, metavar='FILE', help='.csv or .json of labelled places')
+    command.add_argument('--labels', metavar='FIELD', help='field of the points that holds their labels')
+
     command = add_command('synthetic-lidar', synthetic_lidar, 'make street scans in the layout of SemanticKITTI',
                           SYNTHETIC_LIDAR.root, 'folder to write')
     command.add_argument('--frames', type=int, default=8, help='scans of each street (default: %(default)s)')
@@ -70,6 +80,23 @@ def s3dis(args: argparse.Namespace) -> None:
 
 def scannet(args: argparse.Namespace) -> None:
     report(args, prepare_scannet(args.root))
+
+
+def folder(args: argparse.Namespace) -> None:
+    found = inspect_folder(args.root, args.clicks, args.labels)
+    console = Console()
+    console.print(report_table(found), field_table(found))
+    if found.label_field:
+        values = ', '.join(f'{value}: {count:,} points' for value, count in found.label_counts.items())
+        print(f'Labels in {found.label_field}: {values}')
+    starter = write_starter(found, args.clicks)
+    for path in starter.written:
+        print(f'Written: {path}')
+    for path in starter.kept:
+        print(f'Kept, because it was there: {path}')
+    for remark in starter.remarks:
+        print(f'Note: {remark}')
+    print(f'Next: look through {args.root / DESCRIPTION}, then python tools/train.py {args.root / CONFIG}')
 
 
 def synthetic_lidar(args: argparse.Namespace) -> None:

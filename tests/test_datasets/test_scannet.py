@@ -157,12 +157,12 @@ def group(**changes):
 
 
 @pytest.mark.parametrize('file, damage, message', [
-    (MESH, lambda path: path.write_bytes(path.read_bytes()[:9000]), 'for 9000 vertices of 16 bytes. The file is trunc'),
-    (MESH, lambda path: path.write_bytes(path.read_bytes()[:50]), 'not a PLY file, or its header is truncated'),
-    (MESH, lambda path: path.write_bytes(path.read_bytes().replace(b'binary_little_endian', b'ascii')), 'not a binary'),
+    (MESH, lambda path: path.write_bytes(path.read_bytes()[:9000]), 'of its 9000 vertices. The file is truncated'),
+    (MESH, lambda path: path.write_bytes(path.read_bytes()[:50]), 'its PLY header has no end. The file is truncated'),
+    (MESH, lambda path: path.write_bytes(path.read_bytes().replace(b'binary_little_endian', b'ascii')), 'cannot be'),
     (MESH, lambda path: path.write_bytes(path.read_bytes().replace(b'uchar red', b'uchar nir')), 'have no red'),
-    (MESH, lambda path: write_mesh(path, with_nan()), '1 of 9000 vertices have NaN'),
-    (MESH, lambda path: write_mesh(path, mesh()[:0]), 'truncated or empty'),
+    (MESH, lambda path: write_mesh(path, with_nan()), '1 of the points 0 to 8999 have NaN'),
+    (MESH, lambda path: write_mesh(path, mesh()[:0]), 'no points'),
     (SEGMENTS, lambda path: path.write_text(path.read_text()[:-9]), 'not JSON with segIndices'),
     (SEGMENTS, lambda path: path.write_text('{"segIndices": [1, 2, 3]}'), '3 vertices have a segment, but .* has 9000'),
     (AGGREGATION, lambda path: path.write_text('{"segments": []}'), 'not JSON with segGroups'),

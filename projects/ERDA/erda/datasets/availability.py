@@ -23,6 +23,7 @@ PREPARATIONS = {
     'NuScenesSegDataset': ('nuscenes', SYNTHETIC_LIDAR),
     'S3DISSegDataset': ('s3dis', SYNTHETIC_ROOMS),
     'ScanNetSegDataset': ('scannet', SYNTHETIC_ROOMS),
+    'PointCloudFolderDataset': ('folder', SYNTHETIC_LIDAR),
 }
 
 

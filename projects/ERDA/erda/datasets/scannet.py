@@ -8,11 +8,12 @@ import numpy as np
 from rich.progress import track
 
 from .mmdet3d_converters import Split, save_array, scannet_converter, write_indoor_infos
-from .ply import read_vertices
+from .point_cloud_files import read_point_cloud
 from .semantickitti import DataError
 
 LABEL_TABLE = 'scannetv2-labels.combined.tsv'
 NUM_NYU40_IDS = 41  # 0 is unannotated
+COLORS = ('red', 'green', 'blue')
 BOX_CLASSES = (3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 24, 28, 33, 34, 36, 39)  # nyu40 ids that mmdet3d has boxes of
 
 
@@ -78,7 +79,7 @@ def prepare_scannet(root: Path) -> Dict[str, int]:
 
 
 def read_scene(files: SceneFiles, nyu40_ids: Dict[str, int]) -> SceneArrays:
-    """A checked scene; raises what the readers below and :func:`read_vertices` raise."""
+    """A checked scene; raises what the readers below raise."""
     vertices = read_vertices(files.mesh)
     if files.aggregation is None:
         return SceneArrays(None, None, None, None, None, vertices)
@@ -87,6 +88,18 @@ def read_scene(files: SceneFiles, nyu40_ids: Dict[str, int]) -> SceneArrays:
     xyz = vertices[:, :3]
     aligned = xyz @ axis_align_matrix[:3, :3].T + axis_align_matrix[:3, 3]
     return SceneArrays(*labels, axis_align_matrix, _boxes(xyz, labels), _boxes(aligned, labels), vertices)
+
+
+def read_vertices(path: Path) -> np.ndarray:
+    """Vertices ``[N, 6]`` float32 of a mesh: x, y, z in metres, red, green, blue.
+
+    Raises:
+        DataError: if the file is no PLY file, truncated, empty or without colours, or has NaN or infinite coordinates.
+    """
+    cloud = read_point_cloud(path)
+    if missing := sorted(set(COLORS) - set(cloud.fields)):
+        raise DataError(f'{path}: its vertices have no {", ".join(missing)}. ScanNet\'s *_vh_clean_2.ply has them.')
+    return np.column_stack([cloud.xyz, *(cloud.fields[name] for name in COLORS)]).astype(np.float32)
 
 
 def read_labels(files: SceneFiles, num_vertices: int, nyu40_ids: Dict[str, int]) -> Labels:

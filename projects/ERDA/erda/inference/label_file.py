@@ -1,0 +1,119 @@
+"""Labels a point cloud file of any size: the same points and attributes, with a class for each."""
+import re
+import tempfile
+from pathlib import Path
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence
+
+import numpy as np
+
+from ..datasets.point_cloud_files import copy_with_fields, iter_point_cloud
+from .block_prediction import BlockLayout, predict_blocks
+from .errors import InferenceError
+from .segmentor import Segmentor
+from .tile_store import TileStore
+
+# Formats in which 'classification' is the file's own field for a class, so that other programs find it.
+OWN_CLASS_FIELD = ('.las', '.laz', '.bin')
+MAX_FIELD_NAME = 31  # bytes, of an extra dimension in LAS with its end
+
+
+class Outputs(NamedTuple):
+    """What is written beside class and confidence."""
+    entropy: bool = False
+    probabilities: bool = False
+
+
+CLASS_ONLY = Outputs()
+
+
+def label_file(source: Path,
+               target: Path,
+               segmentor: Segmentor,
+               outputs: Outputs = CLASS_ONLY,
+               layout: Optional[BlockLayout] = None,
+               chunk_points: int = 1_000_000,
+               advance: Callable[[str, int, int], None] = lambda stage, points, total: None) -> None:
+    """Write a copy of a file with the class of every point; it appears only when complete.
+
+    Memory is bounded by ``chunk_points`` and by the largest block, not by the file. A temporary folder beside the
+    target holds the coordinates, the needed fields and K + 1 numbers for each point.
+
+    Args:
+        source: a file that :func:`erda.datasets.point_cloud_files.iter_point_cloud` reads.
+        target: what to write, of the same format.
+        segmentor: the network.
+        outputs: what else to write.
+        layout: how to cut the file into blocks; the network's own if ``None``.
+        chunk_points: points that are read and written at a time.
+        advance: called with ``'reading'``, ``'predicting'`` or ``'writing'``, the points just done, and all points (0
+            while they are not known).
+
+    Raises:
+        PointCloudError: if the source cannot be read or the target cannot be written.
+        InferenceError: if the file has not what the network needs.
+    """
+    try:
+        _label_file(source, target, segmentor, outputs, layout, chunk_points, advance)
+    except InferenceError as error:
+        raise InferenceError(f'{source}: {error}.') from error
+
+
+def _label_file(source: Path, target: Path, segmentor: Segmentor, outputs: Outputs, layout: Optional[BlockLayout],
+                chunk_points: int, advance: Callable[[str, int, int], None]) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    inputs = segmentor.inputs
+    layout = layout or inputs.layout
+    with tempfile.TemporaryDirectory(prefix=f'.{target.name}.', dir=target.parent) as folder:
+        store = TileStore(Path(folder), layout.block_size, len(inputs.classes))
+        fields = None
+        for chunk in iter_point_cloud(source, chunk_points):
+            if fields is None:
+                fields = inputs.fields_of(chunk.fields)
+            store.add(chunk, fields)
+            advance('reading', len(chunk.xyz), 0)
+        predict_blocks(store, layout, segmentor.probabilities,
+                       lambda points: advance('predicting', points, store.num_points))
+        class_field = 'classification' if source.suffix.lower() in OWN_CLASS_FIELD else 'predicted_class'
+
+        def new_fields() -> Iterator[Dict[str, np.ndarray]]:
+            for probabilities in store.probabilities():
+                yield point_fields(probabilities, inputs.classes, inputs.raw_values, class_field, outputs)
+                advance('writing', len(probabilities), store.num_points)
+
+        copy_with_fields(source, target, new_fields(), chunk_points)
+
+
+def point_fields(probabilities: np.ndarray, classes: Sequence[str], raw_values: Sequence[int], class_field: str,
+                 outputs: Outputs) -> Dict[str, np.ndarray]:
+    """The new fields of n points.
+
+    Args:
+        probabilities: ``[n, K]`` float32.
+        classes: K names.
+        raw_values: the value that stands for each class.
+        class_field: name of the field of the class.
+        outputs: what is asked for beside class and confidence.
+
+    Returns: ``[n]`` each: the class (uint8, or int32 if a value needs it), ``confidence`` (the largest probability),
+        ``entropy`` in nats, and ``probability_NAME`` of each class, float32.
+    """
+    small = min(raw_values) >= 0 and max(raw_values) <= 255
+    values = np.asarray(raw_values, dtype=np.uint8 if small else np.int32)
+    fields = {class_field: values[probabilities.argmax(axis=1)], 'confidence': probabilities.max(axis=1)}
+    if outputs.entropy:
+        log = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
+        fields['entropy'] = -(probabilities * log).sum(axis=1)
+    if outputs.probabilities:
+        fields.update(zip(probability_names(classes), probabilities.T))
+    return fields
+
+
+def probability_names(classes: Sequence[str]) -> List[str]:
+    """Names of the fields of the probabilities: short, without spaces, each once."""
+    names: List[str] = []
+    for number, name in enumerate(classes):
+        field = re.sub(r'\W+', '_', f'probability_{name}', flags=re.ASCII)[:MAX_FIELD_NAME]
+        if field in names:
+            field = f'probability_{number}'
+        names.append(field)
+    return names

@@ -1,0 +1,129 @@
+"""A trained network that maps points to probabilities."""
+from pathlib import Path
+from typing import Any, List, Tuple
+
+import numpy as np
+import torch
+from mmdet3d.registry import MODELS
+from mmdet3d.structures import Det3DDataSample
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner.checkpoint import CheckpointLoader
+from torch import Tensor
+
+from ..datasets.point_cloud_files import PointCloud
+from .errors import InferenceError
+from .model_inputs import model_inputs
+
+# State that stock heads do not have and prediction does not need.
+TRAINING_STATE = 'decode_head.pseudo_labeler.'
+
+
+class Segmentor:
+    """A network with the weights of a checkpoint, in evaluation mode.
+
+    Args:
+        cfg: its config.
+        checkpoint: path or URL of its weights, read with ``weights_only``.
+        device: where it runs, such as ``'cpu'`` or ``'cuda'``.
+
+    Attributes:
+        inputs: how a cloud becomes its input, and the classes.
+
+    Raises:
+        InferenceError: if the config has no known inputs, or the checkpoint is not one of this network; from all
+            methods, if the cloud cannot be used or the network gives NaN.
+    """
+
+    def __init__(self, cfg: Config, checkpoint: str, device: str = 'cpu') -> None:
+        init_default_scope(cfg.get('default_scope', 'mmdet3d'))
+        self.inputs = model_inputs(cfg)
+        self.model = MODELS.build(cfg.model)
+        _load_weights(self.model, checkpoint)
+        self.model.to(device).eval()
+
+    @torch.no_grad()
+    def logits(self, cloud: PointCloud) -> Tensor:
+        """``[n, K]`` float32 of the n points of a block; a logit for void is left out."""
+        return self._predict(cloud)[:, :len(self.inputs.classes)]
+
+    @torch.no_grad()
+    def features_and_logits(self, cloud: PointCloud) -> Tuple[Tensor, Tensor]:
+        """What enters the classifier, ``[n, C]``, and what :meth:`logits` returns, of the n points of a block.
+
+        Features travel through the network's own way from voxels or windows to points as additional logits.
+        """
+        head = self.model.decode_head
+        outputs: List[int] = []
+
+        def append_features(module: torch.nn.Module, args: tuple, output: Any) -> Any:
+            outputs.append(_dense(output).shape[1])
+            joined = torch.cat([_dense(output), _dense(args[0])], dim=1)
+            # Sliding windows are put together by the number of classes.
+            self.model.num_classes = joined.shape[1]
+            return joined if torch.is_tensor(output) else _with_features(output, joined)
+
+        handle = head.conv_seg.register_forward_hook(append_features)
+        try:
+            joined = self._predict(cloud)
+        finally:
+            handle.remove()
+            self.model.num_classes = head.num_classes
+        return joined[:, outputs[0]:], joined[:, :len(self.inputs.classes)]
+
+    def probabilities(self, cloud: PointCloud) -> np.ndarray:
+        """``[n, K]`` float32 of the n points of a block."""
+        return self.logits(cloud).softmax(dim=1).cpu().numpy()
+
+    def _predict(self, cloud: PointCloud) -> Tensor:
+        points = self.inputs.points(cloud)
+        count, test_cfg = len(points), self.model.test_cfg or {}
+        if test_cfg.get('mode') == 'slide':
+            points = _widen(points, test_cfg['block_size'])
+        sample, = self.model.test_step(dict(inputs=dict(points=[points]), data_samples=[Det3DDataSample()]))
+        logits = sample.pts_seg_logits.pts_seg_logits[:, :count].T.float()
+        if logits.isnan().any():
+            raise InferenceError('the network gives NaN for some points: its weights are broken, or its inputs far '
+                                 'from those of training')
+        return logits
+
+
+def _dense(x: Any) -> Tensor:
+    """Rows of a sparse tensor; a tensor is left as it is."""
+    return x if torch.is_tensor(x) else x.features
+
+
+def _with_features(sparse: Any, features: Tensor) -> Any:
+    if hasattr(sparse, 'replace_feature'):
+        return sparse.replace_feature(features)
+    sparse.features = features  # mmcv's own class
+    return sparse
+
+
+def _widen(points: Tensor, window: float) -> Tensor:
+    """One point more on each axis of a cloud too small for a sliding window, which then makes no window at all.
+
+    It goes below the cloud's lower corner, because the upper one takes part in normalised coordinates.
+    """
+    low, high = points[:, :2].amin(dim=0), points[:, :2].amax(dim=0)
+    if (high - low >= window).all():
+        return points
+    corner = points[:1].clone()
+    corner[:, :2] = torch.minimum(low, high - window)
+    return torch.cat([points, corner])
+
+
+def _load_weights(model: torch.nn.Module, checkpoint: str) -> None:
+    if '://' not in checkpoint and not Path(checkpoint).is_file():
+        raise InferenceError(f'the checkpoint {checkpoint} does not exist')
+    try:
+        state = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
+        state = state.get('state_dict', state)
+        missing, unexpected = model.load_state_dict(state, strict=False)
+    except Exception as error:  # whatever torch's reader meets in a file of another kind
+        reason = ' '.join(str(error).split())[:200]
+        raise InferenceError(f'the checkpoint {checkpoint} cannot be loaded into this network ({reason})') from error
+    wrong = [key for key in [*missing, *unexpected] if not key.startswith(TRAINING_STATE)]
+    if wrong:
+        raise InferenceError(f'the checkpoint {checkpoint} is not one of this network: {len(wrong)} weights do not '
+                             f'fit, such as {wrong[0]}')

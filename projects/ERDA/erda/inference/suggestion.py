@@ -1,0 +1,120 @@
+"""Suggests points of files to label, by place alone or with a network."""
+from pathlib import Path
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+
+from ..datasets.point_cloud_description import DESCRIPTION, read_description
+from ..datasets.point_cloud_files import iter_point_cloud
+from ..weak_labels.clicks import Click, ClickError, clicks_of
+from ..weak_labels.point_suggestion import (
+    Candidates,
+    join,
+    near_clicks,
+    nearest_candidates,
+    subsample_file,
+    suggest_by_features,
+    suggest_by_place,
+)
+from .candidate_features import candidate_features
+from .cloud_files import cloud_files
+from .errors import InferenceError
+from .segmentor import Segmentor
+
+MAX_CANDIDATES = 200_000  # of all files: bounds the time for each suggested point
+
+
+class FileCandidates(NamedTuple):
+    """Points of a file ``[M, 3]``, their numbers ``[M]``, and the places ``[L, 3]`` of its clicks."""
+    xyz: np.ndarray
+    index: np.ndarray
+    clicked: np.ndarray
+
+
+def name_files(inputs: Sequence[Path]) -> Dict[str, Path]:
+    """Files by the name that tables give them: that of a file, or the path below a folder that was given.
+
+    Of a folder with ``erda.yaml`` they are the files of its training split, otherwise those of :func:`cloud_files`.
+
+    Raises:
+        InferenceError: if there is none, or two have the same name.
+        DataError: if ``erda.yaml`` cannot be used.
+    """
+    names: Dict[str, Path] = {}
+    for given in inputs:
+        if (given / DESCRIPTION).is_file():
+            new = {name: given / name for name in read_description(given / DESCRIPTION).files('train')}
+        elif given.is_dir():
+            new = {path.relative_to(given).as_posix(): path for path in cloud_files(given)}
+        else:
+            new = {given.name: given}
+        if twice := [name for name in new if name in names and names[name].resolve() != new[name].resolve()]:
+            raise InferenceError(f'{names[twice[0]]} and {new[twice[0]]} would have the same name in the table. Give '
+                                 'the folder that holds both.')
+        names.update(new)
+    return names
+
+
+def suggest_points(files: Dict[str, Path],
+                   budget: int,
+                   clicks: Sequence[Click] = (),
+                   segmentor: Optional[Segmentor] = None,
+                   voxel_size: float = 0.2,
+                   seed: int = 0,
+                   advance: Callable[[], None] = lambda: None) -> Candidates:
+    """Points to label next, the most useful first: :func:`suggest_by_features` with a network, else
+    :func:`suggest_by_place`.
+
+    Args:
+        files: from :func:`name_files`.
+        budget: how many points of all files.
+        clicks: points that are labelled: none within a voxel of them is suggested, and the others keep away from them.
+        segmentor: the network.
+        voxel_size: one point of each voxel is a candidate, metres; larger where there are too many.
+        seed: decides between equally good points.
+        advance: called after each file.
+
+    Raises:
+        PointCloudError, InferenceError: if a file cannot be used.
+        ClickError: if a click's number is not one of its file.
+    """
+    found: List[FileCandidates] = []
+    for path in files.values():
+        found.append(read_candidates(path, clicks_of(clicks, path), voxel_size, MAX_CANDIDATES // len(files) + 1))
+        if segmentor is None:
+            advance()
+    candidates = join([(part.xyz, part.index) for part in found])
+    clicked = join([(part.clicked, np.zeros(len(part.clicked), dtype=np.int64)) for part in found])
+    near = near_clicks(candidates, clicked, voxel_size)
+    if segmentor is None:
+        free = np.flatnonzero(~near)
+        return candidates.take(free[suggest_by_place(candidates.take(free), clicked, budget, seed)])
+    predicted = []
+    for path, part in zip(files.values(), found):
+        predicted.append(candidate_features(path, part.index, segmentor))
+        advance()
+    rows = suggest_by_features(candidates, np.concatenate([part.features for part in predicted]),
+                               np.concatenate([part.entropy for part in predicted]), budget,
+                               np.union1d(np.flatnonzero(near), nearest_candidates(candidates, clicked)), seed)
+    return candidates.take(rows)
+
+
+def read_candidates(path: Path, clicks: Sequence[Click], voxel_size: float, max_points: int) -> FileCandidates:
+    """One point of each voxel of a file, and the places of its clicks."""
+    wanted = {click.index for click in clicks if click.xyz is None}
+    places: Dict[int, Tuple[float, ...]] = {}
+
+    def chunks() -> Iterator[np.ndarray]:
+        start = 0
+        for chunk in iter_point_cloud(path):
+            for number in wanted:
+                if start <= number < start + len(chunk.xyz):
+                    places[number] = tuple(chunk.xyz[number - start])
+            start += len(chunk.xyz)
+            yield chunk.xyz
+
+    xyz, index = subsample_file(chunks(), voxel_size, max_points)
+    if missing := sorted(wanted - set(places)):
+        raise ClickError(f'{path} has no point {missing[0]}, which a click names.')
+    clicked = [places[click.index] if click.xyz is None else click.xyz for click in clicks]
+    return FileCandidates(xyz, index, np.array(clicked, dtype=np.float64).reshape(-1, 3))

@@ -1,0 +1,32 @@
+"""tools/infer.py as a user calls it."""
+import numpy as np
+import torch
+from integration.test_commands import run
+from integration.tiny_configs import tiny_config
+from mmdet3d.registry import MODELS
+from mmengine.registry import init_default_scope
+from tiny_scans import write_scan
+
+MINKUNET = 'projects/ERDA/configs/minkunet_erda_1pct.py'
+
+
+def test_a_broken_file_does_not_stop_the_others(tmp_path):
+    init_default_scope('mmdet3d')
+    cfg = tiny_config(MINKUNET, tmp_path)
+    cfg.dump(tmp_path / 'tiny.py')
+    torch.save(dict(state_dict=MODELS.build(cfg.model).state_dict()), tmp_path / 'random.pth')
+    for frame in range(2):
+        write_scan(tmp_path, '00', frame, 300)
+    scans = tmp_path / 'sequences/00/velodyne'
+    (scans / 'broken.las').write_bytes(b'LASF')
+    (scans / 'broken.ply').write_bytes(b'not ply')
+    done = run('tools/infer.py', tmp_path / 'tiny.py', tmp_path / 'random.pth', scans, '-o', tmp_path / 'out',
+               '--entropy')
+    assert done.returncode == 1 and 'Traceback' not in done.stderr, done.stderr
+    lines = done.stderr.splitlines()
+    assert lines[-1] == '2 of 4 files are not labelled.'
+    assert 'broken.las: ' in lines[-3] and 'broken.ply: ' in lines[-2]
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
+        f'00000{frame}.{suffix}' for frame in range(2) for suffix in ('bin', 'label', 'npz')]
+    assert (tmp_path / 'out/000000.bin').read_bytes() == (scans / '000000.bin').read_bytes()
+    assert set(np.load(tmp_path / 'out/000001.npz')) == {'confidence', 'entropy'}

@@ -1,0 +1,55 @@
+import pytest
+
+from erda.inference.errors import InferenceError
+from erda.inference.file_pairs import file_pairs
+
+
+@pytest.fixture
+def clouds(tmp_path):
+    for name in ('in/a.las', 'in/deep/b.PLY', 'in/notes.md', 'other/a.las'):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b'')
+    return tmp_path
+
+
+def test_folders_keep_their_shape(clouds):
+    pairs = file_pairs([clouds / 'in'], clouds / 'out')
+    assert [(str(pair.source.relative_to(clouds)), str(pair.target.relative_to(clouds))) for pair in pairs] == [
+        ('in/a.las', 'out/a.las'), ('in/deep/b.PLY', 'out/deep/b.PLY')]
+    assert len(file_pairs([clouds / 'in/a.las', clouds / 'in/a.las', clouds / 'missing.las'], clouds / 'out')) == 2
+
+
+def test_what_is_no_input(clouds):
+    (clouds / 'in/erda.yaml').write_text('{classes: {p: [0], q: [1]}, clicks: clicks.csv}')
+    for name in ('clicks.csv', 'suggested_points.csv', 'a.las.suggested.ply', 'b.part.las', '.hidden/c.las'):
+        (clouds / 'in' / name).parent.mkdir(exist_ok=True)
+        (clouds / 'in' / name).write_bytes(b'')
+    assert len(file_pairs([clouds / 'in'], clouds / 'out')) == 2
+
+
+def test_results_inside_the_input_folder_are_no_inputs(clouds):
+    for pair in file_pairs([clouds / 'in'], clouds / 'in/labelled'):
+        pair.target.parent.mkdir(parents=True, exist_ok=True)
+        pair.target.write_bytes(b'')
+    assert len(file_pairs([clouds / 'in'], clouds / 'in/labelled', overwrite=True)) == 2
+
+
+@pytest.mark.parametrize('inputs, out, overwrite, message', [
+    (['in'], 'in', True, 'overwritten by its own result'),
+    (['in/a.las'], 'in', True, 'overwritten by its own result'),
+    (['in/a.las'], 'other', False, 'give --overwrite'),
+    (['in/a.las', 'other/a.las'], 'out', False, 'would both be written'),
+    (['in/notes.md', 'empty'], 'out', False, 'no file of a known format'),
+])
+def test_refused(clouds, inputs, out, overwrite, message):
+    (clouds / 'empty').mkdir()
+    with pytest.raises(InferenceError, match=message):
+        file_pairs([clouds / name for name in inputs], clouds / out, overwrite)
+
+
+def test_a_link_to_the_input_is_the_input(clouds):
+    (clouds / 'out').mkdir()
+    (clouds / 'out/a.las').hardlink_to(clouds / 'in/a.las')
+    with pytest.raises(InferenceError, match='its own result'):
+        file_pairs([clouds / 'in/a.las'], clouds / 'out', overwrite=True)

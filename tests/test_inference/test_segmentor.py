@@ -1,0 +1,45 @@
+import pytest
+import torch
+from integration.tiny_configs import tiny_config
+from test_inference.random_segmentor import CYLINDER, MINKUNET, scan, segmentor_of
+
+from erda.datasets.point_cloud_files import read_point_cloud
+from erda.inference.errors import InferenceError
+from erda.inference.segmentor import Segmentor
+
+
+@pytest.mark.parametrize('checkpoint, message', [
+    (None, 'does not exist'), (b'not a checkpoint', 'cannot be loaded'), ('other', 'cannot be loaded|do not fit'),
+    (dict(state_dict={}), 'weights do not fit')])
+def test_a_wrong_checkpoint_is_refused(tmp_path, checkpoint, message):
+    path = tmp_path / 'a.pth'
+    if isinstance(checkpoint, bytes):
+        path.write_bytes(checkpoint)
+    elif checkpoint == 'other':
+        segmentor_of(CYLINDER, tmp_path)
+        path = tmp_path / 'random.pth'
+    elif checkpoint is not None:
+        torch.save(checkpoint, path)
+    with pytest.raises(InferenceError, match=message):
+        Segmentor(tiny_config(MINKUNET, tmp_path), str(path))
+
+
+def test_the_weights_arrive_and_those_of_a_stock_head_suffice(tmp_path):
+    segmentor, cfg = segmentor_of(MINKUNET, tmp_path)
+    state = segmentor.model.state_dict()
+    saved = torch.load(tmp_path / 'random.pth', weights_only=True)['state_dict']
+    assert all(torch.equal(value, saved[key]) for key, value in state.items())
+    for key in [key for key in state if 'pseudo_labeler' in key]:
+        del state[key]
+    torch.save(dict(state_dict=state), tmp_path / 'stock.pth')
+    stock = Segmentor(cfg, str(tmp_path / 'stock.pth')).model.state_dict()
+    assert all(torch.equal(value, stock[key]) for key, value in state.items())
+
+
+def test_nan_is_an_error(tmp_path):
+    segmentor, _ = segmentor_of(MINKUNET, tmp_path)
+    segmentor.model.decode_head.conv_seg.bias.data[3] = float('nan')
+    cloud = read_point_cloud(scan(tmp_path))
+    cloud = cloud._replace(fields=dict(intensity=cloud.fields['intensity']))
+    with pytest.raises(InferenceError, match='NaN'):
+        segmentor.probabilities(cloud)

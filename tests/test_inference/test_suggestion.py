@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+import torch
+from test_inference.random_segmentor import CYLINDER, MINKUNET, POINTNET, scan, segmentor_of, write_csv
+
+from erda.datasets.point_cloud_files import read_point_cloud
+from erda.inference.block_prediction import BlockLayout
+from erda.inference.candidate_features import candidate_features
+from erda.inference.errors import InferenceError
+from erda.inference.suggestion import name_files, read_candidates, suggest_points
+from erda.weak_labels.clicks import Click, ClickError
+
+
+@pytest.fixture(scope='module')
+def minkunet(tmp_path_factory):
+    return segmentor_of(MINKUNET, tmp_path_factory.mktemp('minkunet'))[0]
+
+
+@pytest.mark.parametrize('config, channels', [(MINKUNET, 2), (CYLINDER, 8), (POINTNET, 128)])
+def test_features_are_those_in_front_of_the_classifier(config, channels, tmp_path):
+    segmentor, _ = segmentor_of(config, tmp_path)
+    path = scan(tmp_path, 600)
+    if config == POINTNET:
+        path = write_csv(tmp_path / 'a.csv', np.random.default_rng(0).uniform(0, 2, (600, 6)))
+    cloud = read_point_cloud(path)
+    cloud = cloud._replace(fields={name: cloud.fields[name] for name in segmentor.inputs.fields_of(cloud.fields)})
+    torch.manual_seed(0)
+    features, logits = segmentor.features_and_logits(cloud)
+    torch.manual_seed(0)
+    torch.testing.assert_close(logits, segmentor.logits(cloud))
+    assert features.shape == (600, channels)
+    classifier = segmentor.model.decode_head.conv_seg
+    if config != CYLINDER:  # whose classifier is a convolution, and sees neighbours
+        weight = classifier.weight.reshape(classifier.weight.shape[0], -1)
+        torch.testing.assert_close((features @ weight.T + classifier.bias).detach(), logits, atol=1e-4, rtol=1e-4)
+
+
+def test_features_of_few_points_come_from_their_blocks(minkunet, tmp_path, monkeypatch):
+    path = scan(tmp_path)
+    index = np.sort(np.random.default_rng(0).choice(1500, 40, replace=False))
+    whole = candidate_features(path, index, minkunet, chunk_points=333)
+    cloud = read_point_cloud(path)
+    cloud = cloud._replace(fields=dict(intensity=cloud.fields['intensity']))
+    features, logits = minkunet.features_and_logits(cloud)
+    np.testing.assert_allclose(whole.features, features[index], atol=1e-6)
+    probabilities = logits[index].softmax(1)
+    np.testing.assert_allclose(whole.entropy, -(probabilities * probabilities.log()).sum(1), rtol=1e-4)
+    monkeypatch.setattr(minkunet.inputs, 'layout', BlockLayout(8, 2, min_points=20))
+    blocks = candidate_features(path, index, minkunet)
+    assert np.isfinite(blocks.features).all() and not np.allclose(blocks.features, whole.features)
+
+
+@pytest.mark.parametrize('with_network', [False, True])
+def test_clicked_points_are_not_suggested(minkunet, tmp_path, with_network):
+    path = scan(tmp_path)
+    files = name_files([path])
+    segmentor = minkunet if with_network else None
+    first = suggest_points(files, 10, segmentor=segmentor)
+    assert len(set(first.index)) == 10
+    xyz = read_point_cloud(path).xyz
+    np.testing.assert_array_equal(first.xyz, xyz[first.index])
+    clicks = [Click(path.name, 0, None, number) for number in first.index.tolist()[:5]]
+    clicks += [Click(path.name, 0, tuple(place), None) for place in first.xyz[5:].tolist()]
+    second = suggest_points(files, 10, clicks, segmentor)
+    gaps = np.linalg.norm(second.xyz[:, None] - first.xyz, axis=2)
+    assert len(set(second.index)) == 10 and gaps.min() > 0.2
+    assert suggest_points(files, 10, clicks, segmentor).index.tolist() == second.index.tolist()
+
+
+def test_a_click_on_a_point_that_does_not_exist(tmp_path):
+    with pytest.raises(ClickError, match='has no point 5000'):
+        read_candidates(scan(tmp_path), [Click('a', 0, None, 5000)], 0.2, 100)
+
+
+def test_names(tmp_path):
+    for name in ('a/x.csv', 'a/deep/y.csv', 'b/x.csv'):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text('x,y,z\n1,2,3\n')
+    assert list(name_files([tmp_path / 'a'])) == ['deep/y.csv', 'x.csv']
+    with pytest.raises(InferenceError, match='same name'):
+        name_files([tmp_path / 'a', tmp_path / 'b'])
+    (tmp_path / 'a/erda.yaml').write_text('{classes: {p: [0], q: [1]}, label_field: c, splits: {train: x.csv}}')
+    assert list(name_files([tmp_path / 'a'])) == ['x.csv']
+    (tmp_path / 'empty').mkdir()
+    with pytest.raises(InferenceError, match='no file of a known format'):
+        name_files([tmp_path / 'empty'])

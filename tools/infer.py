@@ -1,0 +1,111 @@
+#!/usr/bin/env python
+"""Label point cloud files of any size: python tools/infer.py CONFIG CHECKPOINT INPUT... -o DIR.
+
+Each output has every point and attribute of its input, and the class and confidence of each point: in the field
+'classification' of LAS and LAZ files, in a .label file beside .bin files, and in 'predicted_class' elsewhere.
+"""
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Dict
+
+import torch
+from mmengine.config import DictAction
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
+from erda.command_line import stop
+from erda.config import ConfigError, load_config
+from erda.datasets.point_cloud_files import PointCloudError
+from erda.datasets.semantickitti import DataError
+from erda.inference.errors import InferenceError
+from erda.inference.file_pairs import file_pairs
+from erda.inference.label_file import Outputs, label_file
+from erda.inference.segmentor import Segmentor
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('inputs', nargs='+', type=Path, metavar='INPUT', help='files, or folders of files')
+    parser.add_argument('-o', '--out', type=Path, required=True, metavar='DIR', help='folder of the labelled files')
+    parser.add_argument('--entropy', action='store_true', help='also write the entropy of the probabilities in nats')
+    parser.add_argument('--probabilities', action='store_true', help='also write the probability of each class')
+    parser.add_argument('--overwrite', action='store_true', help='replace outputs that exist')
+    parser.add_argument('--block-size', type=float, metavar='METRES', help="side of a block (default: the config's)")
+    parser.add_argument('--overlap', type=float, metavar='METRES', help="margin around a block (default: the config's)")
+    parser.add_argument('--max-points', type=int, help='points of a block, margin included; less takes less memory')
+    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu',
+                        help='where the network runs (default: %(default)s)')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help='override settings of the config')
+    args = parser.parse_args()
+    if (args.block_size or 1) <= 0 or (args.overlap or 0) < 0 or (args.max_points or 1) < 1:
+        parser.error('--block-size and --max-points must be positive, --overlap not negative')
+    return args
+
+
+def show(progress: Progress, bars: Dict[str, TaskID], name: str, stage: str, points: int, total: int) -> None:
+    """One bar for each stage of a file, which appears when the stage begins."""
+    if stage not in bars:
+        bars[stage] = progress.add_task(f'{name}: {stage}', total=total or None)
+    progress.advance(bars[stage], points)
+
+
+def main() -> None:
+    args = parse_args()
+    try:
+        pairs = file_pairs(args.inputs, args.out, args.overwrite)
+        segmentor = Segmentor(load_config(args.config, cfg_options=args.cfg_options), args.checkpoint, args.device)
+    except (ConfigError, DataError, InferenceError) as error:
+        stop(str(error))
+    given = dict(block_size=args.block_size, overlap=args.overlap, max_points=args.max_points)
+    layout = segmentor.inputs.layout._replace(**{key: value for key, value in given.items() if value is not None})
+    if args.block_size:
+        layout = layout._replace(whole=False)
+    if layout.overlap > layout.block_size / 2:
+        stop(f'An overlap of {layout.overlap:g} m is more than half of a block of {layout.block_size:g} m.')
+    outputs = Outputs(args.entropy, args.probabilities)
+
+    console, errors = Console(stderr=True), []
+    columns = (TextColumn('{task.description}'), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
+               TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress:
+        files = progress.add_task(f'{len(pairs)} files', total=len(pairs))
+        for source, target in pairs:
+            bars = {}
+            try:
+                label_file(source, target, segmentor, outputs, layout,
+                           advance=partial(show, progress, bars, escape(source.name)))
+                progress.console.print(f'{source} -> {target}', markup=False, highlight=False)
+            except (PointCloudError, InferenceError) as error:
+                errors.append(str(error))
+            except OSError as error:
+                errors.append(f'{source}: {error}.')
+            except (torch.cuda.OutOfMemoryError, MemoryError):
+                errors.append(f'{source}: a block does not fit into memory. Give a smaller --max-points than '
+                              f'{layout.max_points}.')
+            for bar in bars.values():
+                progress.remove_task(bar)
+            progress.advance(files)
+    for message in errors:
+        print(message, file=sys.stderr)
+    if errors:
+        print(f'{len(errors)} of {len(pairs)} files are not labelled.', file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == '__main__':
+    main()
