@@ -23,7 +23,7 @@ from erda.datasets.point_cloud_description import DESCRIPTION, read_description
 from erda.datasets.semantickitti import DataError
 from erda.inference.errors import InferenceError
 from erda.inference.segmentor import Segmentor
-from erda.inference.suggestion import name_files, suggest_points
+from erda.inference.suggestion import labels_in_files, name_files, suggest_points
 from erda.weak_labels.clicks import ClickError, read_clicks
 from erda.weak_labels.suggestion_files import TABLE, write_suggestions
 
@@ -37,6 +37,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--config', help='config of a trained network')
     parser.add_argument('--checkpoint', help='its checkpoint')
     parser.add_argument('--clicks', type=Path, metavar='FILE', help='points that are labelled already, CSV or JSON')
+    parser.add_argument('--simulate', action='store_true',
+                        help='fill in the classes from the label field of the one folder given, to try things out')
     parser.add_argument('--voxel-size', type=float, default=0.2, metavar='METRES',
                         help='suggestions are at least about this far apart (default: %(default)s)')
     parser.add_argument('--seed', type=int, default=0, help='decides between equally good points')
@@ -48,6 +50,8 @@ def parse_args() -> argparse.Namespace:
         parser.error('--budget and --voxel-size must be positive')
     if (args.config is None) != (args.checkpoint is None):
         parser.error('--config and --checkpoint belong together')
+    if args.simulate and (len(args.inputs) != 1 or not args.inputs[0].is_dir()):
+        parser.error('--simulate needs one folder with erda.yaml')
     return args
 
 
@@ -68,17 +72,22 @@ def main() -> None:
             bar = progress.add_task('files', total=len(files))
             points = suggest_points(files, args.budget, clicks, segmentor, args.voxel_size, args.seed,
                                     lambda: progress.advance(bar))
+        classes = labels_in_files(points, files, args.inputs[0]) if args.simulate else None
     except (ConfigError, DataError, InferenceError, ClickError, OSError) as error:
         stop(str(error))
     names = list(files)
-    written = write_suggestions(args.out, points, names)
+    written = write_suggestions(args.out, points, names, classes)
     table = Table('file', 'suggested points', title=f'{len(points.index)} points to label')
     for number, count in sorted(Counter(points.file.tolist()).items()):
         table.add_row(names[number], str(count))
     console.print(table)
     if len(points.index) < args.budget:
         console.print(f'There are no more than {len(points.index)} voxels of {args.voxel_size:g} m without a click.')
-    console.print(f'Fill in the column "class" of {written[0]}. To see the points, open {args.out}/*.suggested.ply.')
+    if args.simulate:
+        console.print(f'{sum(map(bool, classes))} points have a class from their file, in {written[0]}.')
+    else:
+        console.print(f'Fill in the column "class" of {written[0]}.')
+    console.print(f'To see the points, open {args.out}/*.suggested.ply.')
 
 
 def class_names(inputs: List[Path], segmentor: Optional[Segmentor]) -> Optional[List[str]]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..datasets.point_cloud_description import DESCRIPTION, read_description
 from ..datasets.point_cloud_files import iter_point_cloud
+from ..datasets.semantickitti import DataError
 from ..weak_labels.clicks import Click, ClickError, clicks_of
 from ..weak_labels.point_suggestion import (
     Candidates,
@@ -97,6 +98,36 @@ def suggest_points(files: Dict[str, Path],
                                np.concatenate([part.entropy for part in predicted]), budget,
                                np.union1d(np.flatnonzero(near), nearest_candidates(candidates, clicked)), seed)
     return candidates.take(rows)
+
+
+def labels_in_files(points: Candidates, files: Dict[str, Path], folder: Path) -> List[str]:
+    """What a person who knows the labels of the files would answer: the class of each point, empty where it has none.
+
+    Args:
+        points: from :func:`suggest_points`.
+        files: the same files, below ``folder``.
+        folder: holds ``erda.yaml``, which names the field of the labels and their classes.
+
+    Raises:
+        InferenceError: if the description names no label field.
+        DataError: if it cannot be used, or a file lacks the field.
+    """
+    description = read_description(folder / DESCRIPTION)
+    if description.label_field is None:
+        raise InferenceError(f'{folder / DESCRIPTION} names no label_field, so there is no label to answer with.')
+    names, class_of_value = list(description.classes), description.class_of_value()
+    answers = np.full(len(points.index), '', dtype=object)
+    for number, path in enumerate(files.values()):
+        start = 0
+        for chunk in iter_point_cloud(path):
+            if description.label_field not in chunk.fields:
+                raise DataError(f'{path} has no field {description.label_field}, which {DESCRIPTION} names.')
+            here = (points.file == number) & (points.index >= start) & (points.index < start + len(chunk.xyz))
+            values = chunk.fields[description.label_field][points.index[here] - start]
+            labels = [class_of_value.get(int(value), len(names)) for value in values]
+            answers[here] = [names[label] if label < len(names) else '' for label in labels]
+            start += len(chunk.xyz)
+    return answers.tolist()
 
 
 def read_candidates(path: Path, clicks: Sequence[Click], voxel_size: float, max_points: int) -> FileCandidates:

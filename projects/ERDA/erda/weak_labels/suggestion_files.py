@@ -1,8 +1,9 @@
 """Suggested points as files: a table to fill in, and clouds to look at."""
 import csv
 import os
+from itertools import repeat
 from pathlib import Path
-from typing import List, Sequence
+from typing import List, Optional, Sequence
 
 import numpy as np
 
@@ -13,7 +14,10 @@ TABLE = 'suggested_points.csv'
 CLOUD_SUFFIX = '.suggested.ply'
 
 
-def write_suggestions(folder: Path, points: Candidates, files: Sequence[str]) -> List[Path]:
+def write_suggestions(folder: Path,
+                      points: Candidates,
+                      files: Sequence[str],
+                      classes: Optional[Sequence[str]] = None) -> List[Path]:
     """Write a CSV of all points, which :func:`erda.weak_labels.clicks.read_clicks` reads once the classes are filled
     in, and a PLY of each file's points, which CloudCompare opens beside the cloud.
 
@@ -21,6 +25,7 @@ def write_suggestions(folder: Path, points: Candidates, files: Sequence[str]) ->
         folder: where to write.
         points: the suggestions, the most useful first.
         files: name of each file, with forward slashes.
+        classes: class of each point, empty where there is none; left for a person to fill in if ``None``.
 
     Returns: the files written, the CSV first.
     """
@@ -30,8 +35,8 @@ def write_suggestions(folder: Path, points: Candidates, files: Sequence[str]) ->
     with open(part, 'w', encoding='utf-8', newline='') as file:
         table = csv.writer(file)
         table.writerow(['file', 'index', 'x', 'y', 'z', 'class'])
-        for xyz, index, number in zip(points.xyz, points.index, points.file):
-            table.writerow([files[number], index, *(f'{value:.6f}' for value in xyz), ''])
+        for xyz, index, number, name in zip(points.xyz, points.index, points.file, classes or repeat('')):
+            table.writerow([files[number], index, *(f'{value:.6f}' for value in xyz), name])
     os.replace(part, written[0])
     for number in np.unique(points.file):
         rows = points.file == number
