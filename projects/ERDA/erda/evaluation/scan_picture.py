@@ -10,6 +10,8 @@ from matplotlib.lines import Line2D
 
 HIDDEN_COLOR = (0.38, 0.39, 0.43)
 BACKGROUND = (0.08, 0.08, 0.10)
+MAX_RADIUS = 30.0  # half the side of the square that is shown, metres
+CUT_HEIGHT = 0.75  # share of a room's height that is shown
 
 
 class LabelledScan(NamedTuple):
@@ -28,21 +30,22 @@ class LabelledScan(NamedTuple):
 
 
 def save_scan_picture(path: Path, panels: Sequence[LabelledScan], classes: Sequence[str],
-                      palette: Sequence[Sequence[int]], radius: float = 30.0) -> None:
+                      palette: Sequence[Sequence[int]]) -> None:
     """Write a PNG with the scans in a row seen from above, and a legend of the classes that occur.
+
+    Of a large scan the square of 60 m around the sensor is shown. A ceiling is taken off, for nothing else would show.
 
     Args:
         path: where to write; complete or not at all.
         panels: what to draw.
         classes: K names.
         palette: K colours of red, green, blue in 0 to 255.
-        radius: half the side of the square that is shown, in metres.
     """
     colors = np.asarray(palette, dtype=float) / 255
     figure = Figure(figsize=(5 * len(panels), 5.9), facecolor=BACKGROUND)
     for i, panel in enumerate(panels):
         axes = figure.add_axes((i / len(panels), 0.13, 1 / len(panels) - 0.004, 0.80))
-        _draw(axes, panel, colors, radius)
+        _draw(axes, _without_ceiling(panel) if 'ceiling' in classes else panel, colors)
     occurring = np.unique(np.concatenate([_valid(panel.labels, len(classes)) for panel in panels]))
     handles = [_dot(colors[label], classes[label]) for label in occurring] + [_dot(HIDDEN_COLOR, 'no label')]
     figure.legend(handles=handles, loc='lower center', ncol=min(len(handles), 10), frameon=False, labelcolor='white')
@@ -52,8 +55,18 @@ def save_scan_picture(path: Path, panels: Sequence[LabelledScan], classes: Seque
     os.replace(part, path)
 
 
-def _draw(axes, panel: LabelledScan, colors: np.ndarray, radius: float) -> None:
-    near = np.abs(panel.points[:, :2]).max(axis=1) < radius
+def _without_ceiling(panel: LabelledScan) -> LabelledScan:
+    height = panel.points[:, 2]
+    below = height < height.min() + CUT_HEIGHT * (height.max() - height.min())
+    return panel._replace(points=panel.points[below], labels=panel.labels[below])
+
+
+def _draw(axes, panel: LabelledScan, colors: np.ndarray) -> None:
+    low, high = panel.points[:, :2].min(axis=0), panel.points[:, :2].max(axis=0)
+    centre, radius = (low + high) / 2, 0.52 * (high - low).max()
+    if radius > MAX_RADIUS:
+        centre, radius = np.zeros(2), MAX_RADIUS
+    near = np.abs(panel.points[:, :2] - centre).max(axis=1) < radius
     points, labels = panel.points[near], panel.labels[near]
     order = np.argsort(points[:, 2], kind='stable')  # what is higher hides what is below, as seen from above
     points, labels = points[order], labels[order]
@@ -61,7 +74,8 @@ def _draw(axes, panel: LabelledScan, colors: np.ndarray, radius: float) -> None:
     axes.scatter(*points[~has_label, :2].T, s=1.2, color=HIDDEN_COLOR, linewidths=0)
     axes.scatter(
         *points[has_label, :2].T, s=18 if panel.emphasis else 2.5, c=colors[labels[has_label]], linewidths=0)
-    axes.set(xlim=(-radius, radius), ylim=(-radius, radius), aspect='equal', facecolor=BACKGROUND)
+    (left, bottom), (right, top) = centre - radius, centre + radius
+    axes.set(xlim=(left, right), ylim=(bottom, top), aspect='equal', facecolor=BACKGROUND)
     axes.set_title(panel.title, color='white', fontsize=13)
     axes.axis('off')
 
