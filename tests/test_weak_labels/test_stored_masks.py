@@ -159,9 +159,12 @@ def test_scan_without_a_mask(semantickitti, masks):
 
 
 def test_scan_with_other_points(semantickitti, masks):
-    write_scan(semantickitti, '00', 0, points=1400)
+    """Before training from the size of the file, and again when the scan is read."""
     dataset = build(semantickitti, masks=str(masks))
-    with pytest.raises(ValueError, match=f'{FIRST} is for 1500 points, but .* has 1400'):
+    write_scan(semantickitti, '00', 0, points=1400)
+    with pytest.raises(ValueError, match=f'{FIRST} is for 1500 points, but the scan has 1400'):
+        build(semantickitti, masks=str(masks))
+    with pytest.raises(ValueError, match=f'{FIRST} is for 1500 points, but the scan has 1400'):
         dataset.load_scan(0)
 
 

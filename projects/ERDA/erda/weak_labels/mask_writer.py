@@ -48,7 +48,7 @@ def write_masks(dataset: WeakLabelDataset, folder: Path,
     if (folder / MANIFEST).is_file():
         stored = StoredMasks(folder)
         _same_scheme(folder, {key: stored.manifest.get(key) for key in scheme}, scheme)
-        stored.check(dataset.scans(), scheme['classes'], dataset.seed)
+        stored.check(dict.fromkeys(dataset.scans()), scheme['classes'], dataset.seed)
         return Totals(*(stored.manifest.get(key) for key in Totals._fields))
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f'{MASKS}.part'
@@ -81,7 +81,7 @@ def verify_masks(dataset: WeakLabelDataset, folder: Path) -> int:
     """
     stored = StoredMasks(folder)
     scans = dataset.scans()
-    stored.check(scans, dataset.metainfo['classes'], dataset.seed, dataset.budget_config)
+    stored.check(dict.fromkeys(scans), dataset.metainfo['classes'], dataset.seed, dataset.budget_config)
     for scan, idx in track(scans.items(), description='Checking masks', total=len(scans)):
         drawn = is_class(dataset.load_scan(idx).labels, len(dataset.metainfo['classes']))
         if stored.masks[scan].points != len(drawn):

@@ -2,7 +2,7 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Dict, Iterable, NamedTuple, Optional, Sequence, Union
+from typing import Dict, Mapping, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 
@@ -77,17 +77,22 @@ class StoredMasks(Budget):
             raise ValueError(f'{self.path} is not the file that {self.manifest_path} was written for: its sha256 '
                              'differs. Write the masks again.')
 
-    def check(self, scans: Iterable[str], classes: Sequence[str], seed: int, budget: Optional[dict] = None) -> None:
+    def check(self,
+              scans: Mapping[str, Optional[int]],
+              classes: Sequence[str],
+              seed: int,
+              budget: Optional[dict] = None) -> None:
         """Compare with what a training run expects.
 
         Args:
-            scans: their names, see :func:`erda.weak_labels.scan_name`.
+            scans: number of points by name, see :func:`erda.weak_labels.scan_name`; ``None`` where only reading tells.
             classes: K names.
             seed: label seed.
             budget: config of the budget; any if ``None``.
 
         Raises:
-            ValueError: if something differs or a scan is missing; scans that are not asked for do not matter.
+            ValueError: if something differs, or a scan is missing or has other points; scans that are not asked for do
+                not matter.
         """
         for what, expected in (('budget', budget), ('seed', seed), ('classes', list(classes))):
             stored = self.manifest[what]
@@ -98,6 +103,14 @@ class StoredMasks(Budget):
         if missing:
             raise ValueError(f'{self.manifest_path} lacks {len(missing)} scans of the dataset, the first is '
                              f'{missing[0]}. Write masks for this dataset to another folder.')
+        for scan, points in scans.items():
+            if points is not None:
+                self._check_points(scan, points)
+
+    def _check_points(self, scan: str, points: int) -> None:
+        if (stored := self.masks[scan].points) != points:
+            raise ValueError(f'{self.manifest_path}: the mask of {scan} is for {stored} points, but the scan has '
+                             f'{points}. They do not belong together.')
 
     def read(self, scan: str) -> np.ndarray:
         """``[N]`` bool, true for the labelled points of the scan of this name."""
@@ -112,10 +125,7 @@ class StoredMasks(Budget):
     def weaken(self, labels: np.ndarray, num_classes: int, scan: Scan) -> np.ndarray:
         if scan.name not in self.masks:
             raise ValueError(f'{self.manifest_path} has no mask of {scan.path}.')
-        points = self.masks[scan.name].points
-        if points != len(labels):
-            raise ValueError(f'{self.manifest_path}: the mask of {scan.name} is for {points} points, but {scan.path} '
-                             f'has {len(labels)}. They do not belong together.')
+        self._check_points(scan.name, len(labels))
         return np.where(self.read(scan.name) | ~is_class(labels, num_classes), labels, UNLABELED)
 
     def __str__(self) -> str:

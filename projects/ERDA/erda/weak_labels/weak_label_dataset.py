@@ -1,5 +1,6 @@
 import copy
 import json
+import os
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
@@ -63,7 +64,7 @@ class WeakLabelDataset:
         self.budget: Budget = BUDGETS.build(budget) if masks is None else StoredMasks(masks)
         self.budget_config = None if budget is None else json.loads(json.dumps(budget))
         if masks is not None:
-            self.budget.check(self.scans(), self.metainfo['classes'], seed, self.budget_config)
+            self.budget.check(self._points_by_size(pipeline), self.metainfo['classes'], seed, self.budget_config)
 
         hide = dict(
             type=ApplyWeakLabels.__name__,
@@ -99,6 +100,13 @@ class WeakLabelDataset:
         for idx in range(len(self)):
             scans.setdefault(scan_name(self.get_data_info(idx)['lidar_path'], self._data_root), idx)
         return scans
+
+    def _points_by_size(self, pipeline: List[dict]) -> Dict[str, Optional[int]]:
+        """Number of points of each scan, from the size of its file; ``None`` where the format does not tell."""
+        load = pipeline[0] if pipeline else {}
+        row = 4 * load.get('load_dim', 6) if load.get('type') == 'LoadPointsFromFile' else None
+        return {name: row and os.path.getsize(self.get_data_info(idx)['lidar_path']) // row
+                for name, idx in self.scans().items()}
 
     def load_scan(self, idx: int) -> WeakScan:
         """What training sees of a scan, before any augmentation."""
