@@ -4,12 +4,13 @@
 mmdet3d lets one point speak for a voxel of MinkUNet, and void and hidden labels vote in a voxel of Cylinder3D.
 """
 import argparse
-from typing import Iterator, NamedTuple, Tuple
+from typing import Callable, Iterator, NamedTuple, Tuple
 
 import erda  # noqa: F401  Before mmdet3d.structures, which imports mmcv's compiled kernels.
 
 # isort: split
 import torch
+from mmdet3d.models.data_preprocessors import Det3DDataPreprocessor
 from mmdet3d.registry import DATASETS, MODELS
 from mmdet3d.structures import Det3DDataSample, PointData
 from mmengine.config import ConfigDict
@@ -60,11 +61,11 @@ def main() -> None:
     Console().print(table)
 
 
-def rules(preprocessor: ConfigDict, voxel_sizes: list) -> Iterator[Tuple[str, callable]]:
+def rules(preprocessor: ConfigDict, voxel_sizes: list) -> Iterator[Tuple[str, Callable[[WeakScan, int], VoxelLabels]]]:
     """Name and function of each kind of voxels to try."""
     if preprocessor.voxel_type == 'cylindrical':
         grid = ' x '.join(map(str, preprocessor.voxel_layer.grid_shape))
-        yield f'cylinder, {grid}', lambda scan, void: cylindrical(scan, void, preprocessor)
+        yield f'cylinder, {grid}', cylindrical(preprocessor)
     else:
         for size in voxel_sizes:
             yield f'{size} m', lambda scan, void, size=size: cubic(scan, void, size)
@@ -78,17 +79,23 @@ def cubic(scan: WeakScan, void: int, size: float) -> VoxelLabels:
     return VoxelLabels(labels[grid.first_point], vote, grid.point2voxel_map)
 
 
-def cylindrical(scan: WeakScan, void: int, preprocessor: ConfigDict) -> VoxelLabels:
+def cylindrical(preprocessor: ConfigDict) -> Callable[[WeakScan, int], VoxelLabels]:
     """Voxels of Cylinder3D by both classes; the stock one is given hidden labels as void, for it knows no other."""
-    stock, _ = voxelize(scan, dict(preprocessor, type='Det3DDataPreprocessor'), void)
-    return VoxelLabels(stock, *voxelize(scan, preprocessor, UNLABELED))
+    ours = MODELS.build(preprocessor).train()
+    stock = MODELS.build(dict(preprocessor, type='Det3DDataPreprocessor')).train()
+
+    def rule(scan: WeakScan, void: int) -> VoxelLabels:
+        stock_labels, _ = voxelize(stock, scan, void)
+        return VoxelLabels(stock_labels, *voxelize(ours, scan, UNLABELED))
+
+    return rule
 
 
-def voxelize(scan: WeakScan, preprocessor: dict, hidden: int) -> Tuple[Tensor, Tensor]:
+def voxelize(preprocessor: Det3DDataPreprocessor, scan: WeakScan, hidden: int) -> Tuple[Tensor, Tensor]:
+    """Labels of the voxels and the voxel of each point, with this value for a hidden label."""
     labels = torch.from_numpy(scan.labels)
-    labels = torch.where(labels == UNLABELED, hidden, labels)
-    sample = Det3DDataSample(gt_pts_seg=PointData(pts_semantic_mask=labels))
-    MODELS.build(preprocessor).train().voxelize([torch.from_numpy(scan.points)], [sample])
+    sample = Det3DDataSample(gt_pts_seg=PointData(pts_semantic_mask=torch.where(labels == UNLABELED, hidden, labels)))
+    preprocessor.voxelize([torch.from_numpy(scan.points)], [sample])
     return sample.gt_pts_seg.voxel_semantic_mask, sample.point2voxel_map.long()
 
 

@@ -18,9 +18,10 @@ from erda.config import load_config
 from erda.datasets.availability import missing_data
 from erda.evaluation.comparison_picture import draw_comparison
 from erda.evaluation.comparison_table import MethodResult, as_markdown, as_rich_table, comparison_rows
-from erda.evaluation.label_counts import build_training_set, count_labels
+from erda.evaluation.label_statistics import label_statistics
 from erda.evaluation.metrics_file import read_metrics
 from erda.evaluation.training_job import JobError, TrainingJob, run_jobs
+from erda.evaluation.training_set import build_training_set, segmentor_voxel_size
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -95,8 +96,9 @@ def main() -> None:
         cfg = first[method].cfg
         metrics = [read_metrics(run.work_dir / 'metrics.json') for run in runs if run.method == method]
         iou = [{label: values[label] for label in cfg.class_names} for values in metrics]
-        labels = count_labels(cfg, f'Counting labels of {method}')
-        results.append(MethodResult(method, str(build_training_set(cfg).budget), labels, iou))
+        dataset = build_training_set(cfg)
+        labels = label_statistics(dataset, segmentor_voxel_size(cfg))
+        results.append(MethodResult(method, str(dataset.budget), labels, iou))
     rows = comparison_rows(results, args.classes)
     seeds = ', '.join(map(str, args.seeds))
     console.print(as_rich_table(rows, f'IoU in percent, {args.family}, seed {seeds}'))

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Dict
 
 import torch
-from mmengine.config import DictAction
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -25,10 +24,10 @@ from rich.progress import (
 )
 
 import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
-from erda.command_line import stop
+from erda.command_line import add_config_arguments, stop
 from erda.config import ConfigError, load_config
+from erda.datasets.data_error import DataError
 from erda.datasets.point_cloud_files import PointCloudError
-from erda.datasets.semantickitti import DataError
 from erda.inference.errors import InferenceError
 from erda.inference.file_pairs import file_pairs
 from erda.inference.label_file import Outputs, label_file
@@ -37,7 +36,7 @@ from erda.inference.segmentor import Segmentor
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', help='config file')
+    add_config_arguments(parser)
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('inputs', nargs='+', type=Path, metavar='INPUT', help='files, or folders of files')
     parser.add_argument('-o', '--out', type=Path, required=True, metavar='DIR', help='folder of the labelled files')
@@ -49,8 +48,6 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--max-points', type=int, help='points of a block, margin included; less takes less memory')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu',
                         help='where the network runs (default: %(default)s)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='override settings of the config')
     args = parser.parse_args()
     if (args.block_size or 1) <= 0 or (args.overlap or 0) < 0 or (args.max_points or 1) < 1:
         parser.error('--block-size and --max-points must be positive, --overlap not negative')

@@ -10,16 +10,16 @@ Train with the stored masks: --cfg-options train_dataloader.dataset.masks=DIR
 import argparse
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from rich.console import Console
 
 import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
-from erda.command_line import stop
+from erda.command_line import add_config_arguments, stop
 from erda.config import ConfigError, load_config
 from erda.datasets.availability import missing_data
-from erda.evaluation.label_counts import build_training_set, segmentor_voxel_size
 from erda.evaluation.label_statistics import label_statistics, statistics_table
 from erda.evaluation.label_statistics_picture import save_statistics_picture
+from erda.evaluation.training_set import build_training_set, segmentor_voxel_size
 from erda.weak_labels import WeakLabelDataset, verify_masks, write_masks
 
 PICTURE = 'label_statistics.png'
@@ -27,13 +27,11 @@ PICTURE = 'label_statistics.png'
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', help='config file whose training set is a WeakLabelDataset')
+    add_config_arguments(parser)
     parser.add_argument('-o', '--out', type=Path, metavar='DIR', help='folder of the masks, and of the picture')
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument('--verify', action='store_true', help='compare the masks in DIR with a fresh draw')
     mode.add_argument('--stats', action='store_true', help='count labels instead of storing masks')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='override settings of the config')
     args = parser.parse_args()
     if args.out is None and not args.stats:
         parser.error('name a folder with -o DIR')

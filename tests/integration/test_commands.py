@@ -1,18 +1,9 @@
 """The commands as a user calls them."""
-import os
-import subprocess
-import sys
-
 import pytest
-from tiny_scans import REPOSITORY, write_scan
+from integration.command import run
+from tiny_scans import write_scan
 
 ERDA = 'projects/ERDA/configs/minkunet_erda_1pct.py'
-
-
-def run(*command, cwd=REPOSITORY):
-    environment = dict(os.environ, OMP_NUM_THREADS='1', COLUMNS='200')
-    command = [sys.executable, *map(str, command)]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
 
 
 @pytest.mark.parametrize('command', [['tools/train.py', ERDA], ['tools/test.py', ERDA, ERDA]])

@@ -8,7 +8,7 @@ from integration.tiny_configs import tiny_config
 from mmengine.runner import Runner
 from tiny_rooms import write_s3dis
 
-from erda.evaluation.label_counts import build_training_set
+from erda.evaluation.training_set import build_training_set
 from erda.weak_labels import StoredMasks, write_masks
 
 number = itertools.count()

@@ -1,7 +1,7 @@
 """tools/infer.py as a user calls it."""
 import numpy as np
 import torch
-from integration.test_commands import run
+from integration.command import run
 from integration.tiny_configs import tiny_config
 from mmdet3d.registry import MODELS
 from mmengine.registry import init_default_scope

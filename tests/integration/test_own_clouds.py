@@ -5,7 +5,7 @@ import shutil
 import laspy
 import numpy as np
 import pytest
-from integration.test_commands import run
+from integration.command import run
 from tiny_scans import REPOSITORY
 
 REAL_TILES = REPOSITORY.parent / 'shared/data/ign_lidar_hd'

@@ -1,6 +1,6 @@
 """tools/suggest_points.py as a user calls it."""
 import numpy as np
-from integration.test_commands import run
+from integration.command import run
 
 from erda.weak_labels.clicks import read_clicks
 

@@ -4,10 +4,10 @@ from mmdet3d.registry import DATASETS, METRICS
 from mmengine.registry import init_default_scope
 
 from erda.datasets import point_cloud_blocks
+from erda.datasets.data_error import DataError
 from erda.datasets.point_cloud_blocks import BlockCache, BlockGrid
 from erda.datasets.point_cloud_description import read_description
 from erda.datasets.point_cloud_files import PointCloudError
-from erda.datasets.semantickitti import DataError
 from erda.weak_labels import UNLABELED
 
 ORIGIN = np.array([652000.001, 6862000.003, 35.])

@@ -1,24 +1,22 @@
 """What a user meets first: a folder of files is looked at, described and trained on."""
 import io
-import os
-import subprocess
-import sys
 
 import laspy
 import numpy as np
 import pytest
+from integration.command import run
 from mmdet3d.registry import DATASETS, MODELS
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from rich.console import Console
-from tiny_scans import REPOSITORY
 
+from erda.datasets.data_error import DataError
 from erda.datasets.point_cloud_description import read_description
 from erda.datasets.point_cloud_inspection import field_table, inspect_folder, report_table
 from erda.datasets.point_cloud_starter import write_starter
-from erda.datasets.semantickitti import DataError
+from erda.weak_labels.clicks import ClickError
 
 CLASSES = (1, 2, 5, 6, 7)
 
@@ -165,16 +163,14 @@ def test_bad_options(tmp_path):
     with pytest.raises(DataError, match="a.csv: there is no field 'gt'"):
         start(tmp_path, labels='gt')
     (tmp_path / 'clicks.csv').write_text('file,klass\na.csv,1\n')
-    with pytest.raises(DataError, match='clicks.csv: it is no table'):
+    with pytest.raises(ClickError, match='clicks.csv, line 2: there is no column class'):
         start(tmp_path, tmp_path / 'clicks.csv')
     with pytest.raises(DataError, match='is not a folder'):
         inspect_folder(tmp_path / 'nowhere')
 
 
 def test_command_and_a_step_of_training(root):
-    command = [sys.executable, 'tools/prepare_data.py', 'folder', str(root)]
-    done = subprocess.run(command, cwd=REPOSITORY, env=dict(os.environ, OMP_NUM_THREADS='1', COLUMNS='200'),
-                          capture_output=True, text=True)
+    done = run('tools/prepare_data.py', 'folder', root)
     assert done.returncode == 0, done.stderr
     assert f'Next: look through {root}/erda.yaml, then python tools/train.py {root}/minkunet_erda.py' in done.stdout
 

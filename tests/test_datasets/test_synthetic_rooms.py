@@ -236,12 +236,6 @@ def test_real_data_is_never_mixed_with_synthetic(tmp_path):
     assert not (tmp_path / MANIFEST_NAME).exists()
 
 
-def test_a_broken_manifest_is_named(tmp_path):
-    (tmp_path / MANIFEST_NAME).write_text('{')
-    with pytest.raises(ValueError, match='is not readable'):
-        write(tmp_path)
-
-
 @pytest.mark.parametrize(('arguments', 'message'), [
     ({'workers': 0}, 'need workers >= 1'), ({'seed': -1}, 'seed >= 0'), ({'rooms': {}}, 'at least one area'),
     ({'rooms': {1: 0}}, 'at least one room'), ({'rooms': {7: 1}}, 'areas are numbers')])

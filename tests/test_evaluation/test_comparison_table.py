@@ -1,15 +1,25 @@
 import math
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from erda.evaluation.comparison_table import MethodResult, as_markdown, as_rich_table, comparison_rows, mean_ious
-from erda.evaluation.label_counts import LabelCounts
+from erda.evaluation.label_statistics import LabelStatistics
+
+
+def counts(size, labels):
+    """Four scans with so many points, or voxels, and labels on average."""
+    per_class = np.zeros(3, dtype=int)
+    spread = np.array([-2, 0, 0, 2])
+    return LabelStatistics('', ('car', 'road', 'bus'), per_class, per_class, per_class, per_class, size + spread,
+                           labels + spread)
 
 
 @pytest.fixture
 def results():
-    few, all_ = LabelCounts(4, 1000, 10, 300, 9), LabelCounts(4, 1000, 1000, 300, 300)
+    few = [counts(1000, 10), counts(300, 9)]
+    all_ = [counts(1000, 1000), counts(300, 300)]
     nan = math.nan
     return [MethodResult('sparse-only', '1%', few, [dict(car=0.5, road=0.75, bus=nan)]),
             MethodResult('full', '100%', all_, [dict(car=0.7, road=0.95, bus=0.0)])]
@@ -30,9 +40,8 @@ def test_chosen_classes(results):
 
 
 def test_several_seeds():
-    counts = LabelCounts(4, 1000, 10)
     runs = [dict(car=0.5, road=0.75), dict(car=0.6, road=0.75), dict(car=0.7, road=0.75)]
-    rows = comparison_rows([MethodResult('ERDA', '1 per class and scan', counts, runs)])
+    rows = comparison_rows([MethodResult('ERDA', '1 per class and scan', [counts(1000, 10)], runs)])
     assert ['car', '60.0 ± 10.0'] in rows and ['mIoU of 2', '67.5 ± 5.0'] in rows
     assert not any('voxels' in row[0] for row in rows)
     as_rich_table(rows, 'title')

@@ -1,12 +1,15 @@
 import numpy as np
 import pytest
+import torch
 from integration.tiny_configs import tiny_config
 from matplotlib.image import imread
+from mmdet3d.registry import MODELS
+from mmdet3d.structures import Det3DDataSample, PointData
 from rich.console import Console
 
-from erda.evaluation.label_counts import build_training_set, count_labels, count_labels_per_class
 from erda.evaluation.label_statistics import label_statistics, statistics_table
 from erda.evaluation.label_statistics_picture import save_statistics_picture
+from erda.evaluation.training_set import build_training_set, count_labels_per_class
 from erda.weak_labels import write_masks
 
 CAR, ROAD, SIDEWALK, TERRAIN = 0, 8, 10, 16
@@ -34,10 +37,14 @@ def test_raw_points_and_voxels(cfg):
     assert points.sizes.tolist() == [1500] * 3 and points.labels_per_scan.sum() == points.labels.sum()
     assert points.scans[[CAR, 1]].tolist() == [3, 0] and not points.scans_without_label.any()
     assert points.share == points.labels.sum() / 4500 and points.without_label == []
-    counts = count_labels(cfg)
-    assert counts.labels_per_scan == pytest.approx(points.labels_per_scan.mean())
-    assert counts.voxels_per_scan == pytest.approx(voxels.sizes.mean())
-    assert counts.labelled_voxels_per_scan == pytest.approx(voxels.labels_per_scan.mean())
+    preprocessor = MODELS.build(cfg.model.data_preprocessor).train()
+    for idx in range(3):
+        scan = dataset.load_scan(idx)
+        sample = Det3DDataSample(gt_pts_seg=PointData(pts_semantic_mask=torch.from_numpy(scan.labels)))
+        preprocessor.voxelize([torch.from_numpy(scan.points)], [sample])
+        seen = sample.gt_pts_seg.voxel_semantic_mask
+        assert voxels.sizes[idx] == len(seen), 'the voxels of training'
+        assert voxels.labels_per_scan[idx] == ((seen >= 0) & (seen < 19)).sum()
 
 
 def test_classes_without_a_label_and_the_base_of_the_budget(cfg):

@@ -7,7 +7,7 @@ from integration.tiny_configs import tiny_config
 from mmdet3d.registry import DATASETS, MODELS
 from mmengine.registry import init_default_scope
 
-from erda.evaluation.label_counts import count_labels_per_class
+from erda.evaluation.training_set import count_labels_per_class
 from erda.hooks import WeakClassWeightHook, inverse_log_weights
 
 MINI = 'projects/ERDA/configs/minkunet_erda_1pct_mini.py'

@@ -3,12 +3,14 @@ import pytest
 import torch
 from test_inference.random_segmentor import CYLINDER, MINKUNET, POINTNET, scan, segmentor_of, write_csv
 
+from erda.datasets.data_error import DataError
 from erda.datasets.point_cloud_files import read_point_cloud
 from erda.inference.block_prediction import BlockLayout
 from erda.inference.candidate_features import candidate_features
 from erda.inference.errors import InferenceError
-from erda.inference.suggestion import name_files, read_candidates, suggest_points
+from erda.inference.suggestion import labels_in_files, name_files, read_candidates, suggest_points
 from erda.weak_labels.clicks import Click, ClickError
+from erda.weak_labels.point_suggestion import Candidates
 
 
 @pytest.fixture(scope='module')
@@ -84,3 +86,20 @@ def test_names(tmp_path):
     (tmp_path / 'empty').mkdir()
     with pytest.raises(InferenceError, match='no file of a known format'):
         name_files([tmp_path / 'empty'])
+
+
+def test_answers_from_the_labels_of_files(tmp_path):
+    """Void and unlabelled points get no class; CloudCompare writes scalar_ before a field's name."""
+    labels = np.array([3, 0, 9, 4, 3, 255])
+    rows = ''.join(f'{i},0,0,{label}\n' for i, label in enumerate(labels))
+    (tmp_path / 'a.csv').write_text(f'x,y,z,scalar_label\n{rows}')
+    description = '{classes: {wall: [3], roof: [4]}, label_field: label, void: [9], unlabelled: [0, 255], splits: {}}'
+    (tmp_path / 'erda.yaml').write_text(description)
+    points = Candidates(np.zeros((4, 3)), np.array([4, 3, 2, 5]), np.zeros(4, dtype=int))
+    assert labels_in_files(points, {'a.csv': tmp_path / 'a.csv'}, tmp_path) == ['wall', 'roof', '', '']
+    (tmp_path / 'erda.yaml').write_text(description.replace('[9]', '[]'))
+    with pytest.raises(DataError, match='a.csv: label value 9'):
+        labels_in_files(points, {'a.csv': tmp_path / 'a.csv'}, tmp_path)
+    (tmp_path / 'erda.yaml').write_text('{classes: {wall: [], roof: []}, clicks: c.csv}')
+    with pytest.raises(InferenceError, match='names no label_field'):
+        labels_in_files(points, {'a.csv': tmp_path / 'a.csv'}, tmp_path)

@@ -3,10 +3,12 @@ import pickle
 import subprocess
 import sys
 import types
+from functools import partial
 
 import pytest
 import torch
 import torch.nn.functional as F
+from test_ops.same_gradients import assert_same_with_gradients
 
 from erda.ops.mmcv_ext import COMPILED_FOR_CPU, PORTABLE_KERNELS, PortableExtension, fill_in, install_mmcv_ext
 
@@ -14,6 +16,7 @@ install_mmcv_ext()
 mmcv_ops = pytest.importorskip('mmcv.ops')
 
 SHAPE = [9, 8, 7]
+assert_same = partial(assert_same_with_gradients, rtol=1e-4, atol=1e-4)
 
 
 @pytest.fixture
@@ -41,14 +44,6 @@ def conv_weight(layer):
     return layer.weight.permute(4, 3, 0, 1, 2)
 
 
-def assert_same_with_gradients(found, expected, inputs):
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
-    grad = torch.randn_like(expected)
-    for a, b in zip(torch.autograd.grad(found, inputs, grad, retain_graph=True),
-                    torch.autograd.grad(expected, inputs, grad, retain_graph=True)):
-        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
-
-
 @pytest.mark.parametrize('kernel, bias', [(3, True), (3, False), ([3, 1, 5], True), (1, True)])
 def test_submanifold_layer_equals_dense(portable, kernel, bias):
     x = sparse_tensor()
@@ -56,7 +51,7 @@ def test_submanifold_layer_equals_dense(portable, kernel, bias):
     expected = at_voxels(F.conv3d(x.dense(), conv_weight(layer), layer.bias,
                                   padding=[k // 2 for k in layer.kernel_size]), x.indices)
     y = layer(x)
-    assert_same_with_gradients(y.features, expected, (x.features, *layer.parameters()))
+    assert_same(y.features, expected, (x.features, *layer.parameters()))
 
 
 @pytest.mark.parametrize('kernel, stride, padding', [(2, 2, 0), (3, 2, 1), (3, [2, 2, 1], 1)])
@@ -67,7 +62,7 @@ def test_down_and_up_equal_dense(portable, kernel, stride, padding):
     coarse = down(x)
     dense = F.conv3d(x.dense(), conv_weight(down), down.bias, stride, padding)
     assert coarse.spatial_shape == list(dense.shape[2:])
-    assert_same_with_gradients(coarse.features, at_voxels(dense, coarse.indices),
+    assert_same(coarse.features, at_voxels(dense, coarse.indices),
                                (x.features, *down.parameters()))
     fine = up(coarse)
     smallest = [(n - 1) * s - 2 * padding + kernel
@@ -75,7 +70,7 @@ def test_down_and_up_equal_dense(portable, kernel, stride, padding):
                                 else [stride] * 3)]
     dense = F.conv_transpose3d(coarse.dense(), conv_weight(up).transpose(0, 1), up.bias, stride,
                                padding, [n - s for n, s in zip(SHAPE, smallest)])
-    assert_same_with_gradients(fine.features, at_voxels(dense, x.indices),
+    assert_same(fine.features, at_voxels(dense, x.indices),
                                (x.features, *up.parameters(), *down.parameters()))
 
 
@@ -84,7 +79,7 @@ def test_max_pool_equals_dense(portable):
     y = portable.SparseMaxPool3d(2, 2)(x)
     dense = x.dense()
     dense = F.max_pool3d(torch.where(dense == 0, -torch.inf, dense), 2)
-    assert_same_with_gradients(y.features, at_voxels(dense, y.indices), (x.features,))
+    assert_same(y.features, at_voxels(dense, y.indices), (x.features,))
 
 
 def test_fused_bias(portable):
@@ -118,7 +113,7 @@ def test_dynamic_scatter_equals_a_loop(portable, reduce):
     groups = [points[(coors == torch.tensor(row)).all(1)] for row in expected_coors]
     reducer = {'sum': torch.sum, 'mean': torch.mean, 'max': torch.amax}[reduce]
     expected = torch.stack([reducer(group, 0) for group in groups])
-    assert_same_with_gradients(voxels, expected, (points,))
+    assert_same(voxels, expected, (points,))
 
 
 @pytest.mark.parametrize('reduce', ['sum', 'mean', 'max'])

@@ -1,8 +1,10 @@
 import itertools
+from functools import partial
 
 import pytest
 import torch
 import torch.nn.functional as F
+from test_ops.same_gradients import assert_same_with_gradients
 
 from erda.ops import sparse_conv
 from erda.ops.sparse_conv import (
@@ -14,6 +16,7 @@ from erda.ops.sparse_conv import (
 from erda.ops.sparse_pool import sparse_max_pool
 
 SHAPE = (9, 8, 7)
+assert_same = partial(assert_same_with_gradients, rtol=1e-10, atol=1e-10)
 
 
 def voxels(shape=SHAPE, batch_size=2, share=0.2, seed=0):
@@ -45,14 +48,6 @@ def random_pair(indices, kernel_size, dtype=torch.float64, c_in=3, c_out=5):
             torch.randn(volume, c_in, c_out, dtype=dtype, requires_grad=True))
 
 
-def assert_same_with_gradients(found, expected, inputs, tolerance=1e-10):
-    grad = torch.randn_like(expected)
-    torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
-    for a, b in zip(torch.autograd.grad(found, inputs, grad),
-                    torch.autograd.grad(expected, inputs, grad)):
-        torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance)
-
-
 @pytest.fixture(params=[1, 2])
 def threads(request):
     before = torch.get_num_threads()
@@ -72,7 +67,7 @@ def test_submanifold_equals_dense(kernel_size, dilation, threads):
     expected = at_voxels(F.conv3d(to_dense(features, indices, SHAPE),
                                   dense_weight(weight, kernel_size),
                                   padding=padding, dilation=dilation), indices)
-    assert_same_with_gradients(sparse_convolution(features, weight, table), expected,
+    assert_same(sparse_convolution(features, weight, table), expected,
                                (features, weight))
 
 
@@ -82,7 +77,7 @@ def test_submanifold_with_an_even_kernel_centres_at_half_its_size():
     table = submanifold_table(indices, SHAPE, kernel_size, (1, 1, 1))
     dense = F.pad(to_dense(features, indices, SHAPE), (1, 0, 1, 1, 1, 0))
     expected = at_voxels(F.conv3d(dense, dense_weight(weight, kernel_size)), indices)
-    assert_same_with_gradients(sparse_convolution(features, weight, table), expected,
+    assert_same(sparse_convolution(features, weight, table), expected,
                                (features, weight))
 
 
@@ -99,7 +94,7 @@ def test_strided_and_its_inverse_equal_dense(kernel, stride, padding, dilation, 
                      stride=stride, padding=padding, dilation=dilation)
     assert list(dense.shape[2:]) == out_shape
     out = sparse_convolution(features, weight, table)
-    assert_same_with_gradients(out, at_voxels(dense, out_indices), (features, weight))
+    assert_same(out, at_voxels(dense, out_indices), (features, weight))
     # Every output that any voxel reaches is there, and sorted by (batch, z, y, x).
     reach = F.conv3d(to_dense(torch.ones(len(indices), 1), indices, SHAPE),
                      torch.ones(1, 1, *geometry[0]), stride=stride, padding=padding,
@@ -112,7 +107,7 @@ def test_strided_and_its_inverse_equal_dense(kernel, stride, padding, dilation, 
                                dense_weight(up_weight, geometry[0]).transpose(0, 1),
                                stride=stride, padding=padding, dilation=dilation,
                                output_padding=[n - s for n, s in zip(SHAPE, smallest)])
-    assert_same_with_gradients(sparse_convolution(coarse, up_weight, table.inverse()),
+    assert_same(sparse_convolution(coarse, up_weight, table.inverse()),
                                at_voxels(dense, indices), (coarse, up_weight))
 
 
@@ -124,7 +119,7 @@ def test_transposed_equals_dense():
                                padding=1)
     out_indices, table = strided_table(indices, (4, 3, 5), dense.shape[2:], [3] * 3, [2] * 3,
                                        [1] * 3, [1] * 3, transposed=True)
-    assert_same_with_gradients(sparse_convolution(features, weight, table),
+    assert_same(sparse_convolution(features, weight, table),
                                at_voxels(dense, out_indices), (features, weight))
 
 
@@ -222,7 +217,7 @@ def test_max_pool_equals_a_loop():
     out = sparse_max_pool(features, table)
     parents = torch.cat([indices[:, :1], indices[:, 1:].div(2, rounding_mode='floor')], 1)
     expected = torch.stack([features[(parents == row).all(1)].amax(0) for row in out_indices])
-    assert_same_with_gradients(out, expected, (features,))
+    assert_same(out, expected, (features,))
 
 
 @pytest.mark.parametrize('change, message', [

@@ -3,6 +3,7 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
+from test_ops.same_gradients import assert_same_with_gradients
 
 from erda.ops.mmcv_ext import install_mmcv_ext
 from erda.ops.sparse_conv import sparse_convolution, submanifold_table
@@ -37,14 +38,6 @@ def at_voxels(dense, indices):
 
 def conv_weight(layer):
     return layer.weight.permute(0, 4, 1, 2, 3)
-
-
-def assert_same_with_gradients(found, expected, inputs):
-    torch.testing.assert_close(found, expected)
-    grad = torch.randn_like(expected)
-    for a, b in zip(torch.autograd.grad(found, inputs, grad, retain_graph=True),
-                    torch.autograd.grad(expected, inputs, grad, retain_graph=True)):
-        torch.testing.assert_close(a, b)
 
 
 def test_installing_twice_changes_nothing():

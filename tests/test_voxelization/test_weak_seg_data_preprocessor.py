@@ -163,3 +163,10 @@ def test_nothing_leaves_its_device(voxel_type, monkeypatch):
     batch = make_batch()
     samples = preprocessor.cast_data(batch['data_samples'])
     preprocessor.train().voxelize(batch['inputs']['points'], samples)
+
+
+def test_voxels_of_detectors_need_no_samples():
+    layer = dict(max_num_points=5, point_cloud_range=[-4, -4, -4, 4, 4, 4], voxel_size=[1.] * 3, max_voxels=(99, 99))
+    preprocessor = MODELS.build(dict(type='WeakSegDataPreprocessor', voxel=True, voxel_type='hard', voxel_layer=layer))
+    voxels = preprocessor.voxelize(make_batch()['inputs']['points'], None)
+    assert voxels['voxels'].shape[1:] == (5, 4)

@@ -15,12 +15,17 @@ def stop(message: str) -> NoReturn:
     sys.exit(2)
 
 
-def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
-    """``config`` and mmengine's usual options around it."""
+def add_config_arguments(parser: argparse.ArgumentParser) -> None:
+    """``config`` and what overrides it."""
     parser.add_argument('config', help='config file')
-    parser.add_argument('--work-dir', help='folder for logs and checkpoints; work_dirs/CONFIG by default')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='override settings of the config')
+
+
+def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
+    """The same and mmengine's usual options around it."""
+    add_config_arguments(parser)
+    parser.add_argument('--work-dir', help='folder for logs and checkpoints; work_dirs/CONFIG by default')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local-rank', '--local_rank', type=int, default=0, help='set by the launcher')
 

@@ -11,7 +11,7 @@ import mmengine
 import numpy as np
 from rich.progress import track
 
-from .semantickitti import DataError
+from .data_error import DataError
 
 DATA_FOLDERS = ('points', 'instance_mask', 'semantic_mask', 'seg_info')
 
@@ -33,12 +33,14 @@ class IndoorConverter(NamedTuple):
 
 
 def s3dis_converter() -> IndoorConverter:
+    """mmdet3d's converter of S3DIS. Raises what :func:`load_converter` raises."""
     module = load_converter('s3dis_data_utils')
     inputs = ('Stanford3dDataset_v1.2_Aligned_Version', 's3dis_data')
     return IndoorConverter('s3dis', inputs, module.S3DISData, module.S3DISSegData, num_points=4096)
 
 
 def scannet_converter() -> IndoorConverter:
+    """mmdet3d's converter of ScanNet. Raises what :func:`load_converter` raises."""
     module = load_converter('scannet_data_utils')
     inputs = ('meta_data', 'scannet_instance_data')
     return IndoorConverter('scannet', inputs, module.ScanNetData, module.ScanNetSegData, num_points=8192)

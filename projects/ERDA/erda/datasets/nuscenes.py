@@ -13,8 +13,8 @@ import numpy as np
 from nuscenes.utils import splits
 from rich.progress import track
 
+from .data_error import DataError
 from .nuscenes_seg_dataset import RAW_CLASSES
-from .semantickitti import DataError
 
 FEATURES = 5  # float32 x, y, z in metres, intensity, ring
 BYTES_PER_POINT = 4 * FEATURES

@@ -8,9 +8,9 @@ from mmengine.logging import print_log
 from scipy.spatial import cKDTree
 
 from ..weak_labels.clicks import Click, ResolvedClicks, click_complaints, clicks_of, read_clicks, resolve_clicks
+from .data_error import DataError
 from .point_cloud_description import Description
 from .point_cloud_files import iter_point_cloud
-from .semantickitti import DataError
 
 NumberedPoints = Tuple[np.ndarray, np.ndarray]  # numbers in the file [n] and coordinates [n, 3]
 

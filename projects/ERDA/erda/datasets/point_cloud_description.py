@@ -4,9 +4,9 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import yaml
 
+from .data_error import DataError
 from .point_cloud_features import XYZ
 from .point_cloud_files import SUFFIXES
-from .semantickitti import DataError
 
 DESCRIPTION = 'erda.yaml'
 SPLITS = ('train', 'val', 'test')

@@ -9,12 +9,12 @@ from mmdet3d.registry import DATASETS, TRANSFORMS
 from mmdet3d.structures.points import LiDARPoints
 
 from ..weak_labels import UNLABELED
+from .data_error import DataError
 from .point_cloud_blocks import BlockCache, BlockRecords
 from .point_cloud_clicks import ClickedPoints, clicked_points, numbered_points, read_folder_clicks
 from .point_cloud_description import DESCRIPTION, Description, read_description
 from .point_cloud_features import feature_dims, field_name, fields_of_feature, local_points
-from .point_cloud_files import PointCloudError, count_points, read_point_cloud
-from .semantickitti import DataError
+from .point_cloud_files import PointCloud, PointCloudError, count_points, read_point_cloud
 
 CACHE = '.erda_cache'
 
@@ -184,6 +184,20 @@ def class_ids(values: np.ndarray, description: Description, path: Path) -> np.nd
     return classes[place].astype(np.int64)
 
 
+def labels_of_cloud(cloud: PointCloud, description: Description, path: Path) -> np.ndarray:
+    """What :func:`class_ids` makes of the label field of a cloud that was read from this file.
+
+    Raises:
+        PointCloudError: if the cloud has no such field.
+        DataError: for a value that the description does not list.
+    """
+    try:
+        values = cloud.fields[field_name(cloud.fields, description.label_field)]
+    except PointCloudError as error:
+        raise PointCloudError(f'{path}: {error}.') from error
+    return class_ids(values, description, path)
+
+
 def _read(source: BlockSource) -> BlockRecords:
     if source.cache is not None:
         return source.cache.read(source.key)
@@ -196,11 +210,7 @@ def _labels(source: BlockSource, block: BlockRecords) -> np.ndarray:
     void = len(description.classes)
     labels = np.full(len(cloud.xyz), void + 1)
     if description.label_field:
-        try:
-            values = cloud.fields[field_name(cloud.fields, description.label_field)]
-        except PointCloudError as error:
-            raise PointCloudError(f'{source.path}: {error}.') from error
-        labels = class_ids(values, description, source.path)
+        labels = labels_of_cloud(cloud, description, source.path)
     if source.clicks is not None:
         labels = np.where(labels == void, void, source.clicks.labels_of(block.index, np.full(len(labels), void + 1)))
     return np.where(block.core, labels, void) if source.core_only else labels

@@ -5,7 +5,7 @@ from typing import Dict, Iterable, Iterator, List, NamedTuple
 
 import numpy as np
 
-from .semantickitti import DataError
+from .data_error import DataError
 
 AXES = ('x', 'y', 'z')
 

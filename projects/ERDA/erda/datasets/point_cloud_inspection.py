@@ -1,4 +1,4 @@
-"""Looks at a folder of point clouds and writes the files to begin with: erda.yaml and a config."""
+"""What is in a folder of point clouds: points, extents, fields and labels of every file."""
 from collections import Counter
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional
@@ -7,10 +7,11 @@ import numpy as np
 from rich.progress import track
 from rich.table import Table
 
+from .data_error import DataError
 from .point_cloud_features import RGB, find_field
 from .point_cloud_files import SUFFIXES, PointCloudError, iter_point_cloud
+from .point_cloud_listing import list_point_clouds
 from .point_cloud_table import read_layout
-from .semantickitti import DataError
 
 LABEL_FIELDS = ('label', 'labels', 'classification', 'class', 'semantic', 'sem_label')
 MAX_LABEL_VALUES = 256  # a field with more values is no label
@@ -84,8 +85,8 @@ def inspect_folder(root: Path, clicks: Optional[Path] = None, label_field: Optio
     """Read every point cloud below a folder once.
 
     Args:
-        root: folder; hidden folders in it are left out.
-        clicks: file of clicks, which is no point cloud.
+        root: folder, see :func:`list_point_clouds`.
+        clicks: file of clicks in it, if there is one.
         label_field: field with the labels; by default the first of ``LABEL_FIELDS`` that every file has.
 
     Raises:
@@ -93,7 +94,7 @@ def inspect_folder(root: Path, clicks: Optional[Path] = None, label_field: Optio
     """
     if not root.is_dir():
         raise DataError(f'{root} is not a folder. Name the folder that holds the point clouds.')
-    paths = [path for path in sorted(root.rglob('*')) if _is_cloud(path, root, clicks)]
+    paths = list_point_clouds(root, clicks)
     if not paths:
         raise DataError(f'{root} holds no file with a suffix of {", ".join(SUFFIXES)}. Put the point clouds there.')
     reports, errors = [], []
@@ -129,17 +130,6 @@ def field_table(report: FolderReport) -> Table:
         table.add_row(name, str(fields[0].dtype), f'{min(field.low for field in fields):g}',
                       f'{max(field.high for field in fields):g}', f'{len(fields)} of {len(report.files)}')
     return table
-
-
-def _is_cloud(path: Path, root: Path, clicks: Optional[Path]) -> bool:
-    if path.suffix.lower() not in SUFFIXES or not path.is_file():
-        return False
-    if any(part.startswith('.') for part in path.relative_to(root).parts):
-        return False
-    if clicks is not None and path.resolve() == clicks.resolve():
-        return False
-    # Predictions of a .bin file are kept beside it in a .npz.
-    return not (path.suffix == '.npz' and path.with_suffix('.bin').is_file())
 
 
 def _inspect_file(path: Path, name: str, label_field: Optional[str]) -> FileReport:

@@ -1,16 +1,15 @@
 """The files that a folder of point clouds begins with: erda.yaml and a config that trains on it."""
-import csv
-import json
 import math
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional
 
 import yaml
 
+from ..weak_labels.clicks import click_classes
+from .data_error import DataError
 from .point_cloud_description import DESCRIPTION
 from .point_cloud_features import HEIGHT, XYZ
 from .point_cloud_inspection import FolderReport
-from .semantickitti import DataError
 
 CONFIG = 'minkunet_erda.py'
 BASE_CONFIG = Path(__file__).resolve().parents[2] / 'configs/_base_/minkunet_erda_folder.py'
@@ -41,7 +40,8 @@ def write_starter(report: FolderReport, clicks: Optional[Path] = None) -> Starte
         clicks: file of clicks.
 
     Raises:
-        DataError: if no point has a label, there are fewer than two classes, or the clicks cannot be read.
+        DataError: if no point has a label or there are fewer than two classes.
+        ClickError: if the clicks cannot be read.
     """
     starter = Starter([], [], [])
     for name, content in ((DESCRIPTION, lambda: _description(report, clicks, starter.remarks)),
@@ -88,7 +88,7 @@ param_scheduler = [
 
 
 def _description(report: FolderReport, clicks: Optional[Path], remarks: List[str]) -> str:
-    names = _click_classes(clicks) if clicks else []
+    names = click_classes(clicks) if clicks else []
     classes, unlabelled, void = _classes(report, names)
     if report.label_field and (strange := [name for name in names if name not in classes and not name.isdecimal()]):
         remarks.append(f'{clicks} has the classes {", ".join(strange)}, {DESCRIPTION} has not: rename classes there.')
@@ -194,17 +194,6 @@ def _block_size(report: FolderReport) -> Optional[float]:
     extent = max(float((file.high - file.low)[:2].max()) for file in report.files)
     is_scan = all(file.name.endswith('.bin') for file in report.files)
     return None if is_scan or extent < 1.5 * size else size
-
-
-def _click_classes(path: Path) -> List[str]:
-    """Names of classes in a file of clicks, in their order."""
-    try:
-        with path.open(encoding='utf-8-sig', newline='') as file:
-            rows = json.load(file) if path.suffix.lower() == '.json' else csv.DictReader(file, skipinitialspace=True)
-            names = [str(row['class']).strip() for row in rows if row['class'] not in ('', None)]
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        raise DataError(f'{path}: it is no table or list of clicks with "class" ({error!r}). Correct it.') from error
-    return list(dict.fromkeys(names))
 
 
 def _text(value: Optional[str]) -> str:

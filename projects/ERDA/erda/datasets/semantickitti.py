@@ -7,15 +7,13 @@ import mmengine
 import numpy as np
 from rich.progress import track
 
+from .data_error import DataError
+
 # Raw ids of semantic-kitti.yaml. mmdet3d's SemanticKittiDataset reads any other id as class 0, "car".
 RAW_LABEL_IDS = (0, 1, 10, 11, 13, 15, 16, 18, 20, 30, 31, 32, 40, 44, 48, 49, 50, 51, 52, 60, 70, 71, 72, 80, 81, 99,
                  252, 253, 254, 255, 256, 257, 258, 259)
 BYTES_PER_POINT = 16  # float32 x, y, z in metres, remission
 VAL_SEQUENCE = '08'
-
-
-class DataError(ValueError):
-    """Data that cannot be used: the message says what is wrong, in which file, and what to do."""
 
 
 class Scan(NamedTuple):

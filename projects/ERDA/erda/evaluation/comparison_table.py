@@ -5,7 +5,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence
 
 from rich.table import Table
 
-from .label_counts import LabelCounts
+from .label_statistics import LabelStatistics
 
 
 class MethodResult(NamedTuple):
@@ -14,12 +14,12 @@ class MethodResult(NamedTuple):
     Attributes:
         name: of the method.
         budget: what is labelled, in words.
-        labels: how many that is.
+        labels: how many that is, on raw points and on voxels, if the segmentor has any.
         runs: IoU of each class in 0 to 1 for each seed, NaN where a class neither occurs nor is predicted.
     """
     name: str
     budget: str
-    labels: LabelCounts
+    labels: Sequence[LabelStatistics]
     runs: Sequence[Dict[str, float]]
 
 
@@ -40,11 +40,10 @@ def comparison_rows(results: Sequence[MethodResult], classes: Optional[Sequence[
         classes = [name for name in runs[0] if not any(math.isnan(run[name]) for run in runs)]
     rows = [['', *(result.name for result in results)]]
     rows.append(['budget', *(result.budget for result in results)])
-    rows.append(['labels per scan', *(f'{result.labels.labels_per_scan:.0f}' for result in results)])
-    rows.append(['of points per scan', *(f'{result.labels.points_per_scan:.0f}' for result in results)])
-    if results[0].labels.voxels_per_scan is not None:
-        rows.append(['labelled voxels per scan', *(f'{x.labels.labelled_voxels_per_scan:.0f}' for x in results)])
-        rows.append(['of voxels per scan', *(f'{x.labels.voxels_per_scan:.0f}' for x in results)])
+    names = (('labels', 'points'), ('labelled voxels', 'voxels'))
+    for (labels, base), counts in zip(names, zip(*(result.labels for result in results))):
+        rows.append([f'{labels} per scan', *(f'{x.labels_per_scan.mean():.0f}' for x in counts)])
+        rows.append([f'of {base} per scan', *(f'{x.sizes.mean():.0f}' for x in counts)])
     rows += [[name, *(_percent([run[name] for run in result.runs]) for result in results)] for name in classes]
     rows.append([f'mIoU of {len(classes)}', *(_percent(mean_ious(result, classes)) for result in results)])
     return rows

@@ -7,7 +7,7 @@ from rich.progress import track
 from rich.table import Table
 
 from ..voxelization import occupied_voxels, vote_voxel_labels
-from ..weak_labels import WeakLabelDataset, is_class, voxel_coors
+from ..weak_labels import WeakLabelDataset, count_per_class, voxel_coors
 
 
 class LabelStatistics(NamedTuple):
@@ -70,12 +70,8 @@ def label_statistics(dataset: WeakLabelDataset,
             pairs.append([vote_voxel_labels(torch.from_numpy(labels), grid.point2voxel_map, len(grid.coors),
                                             ignore_index).numpy() for labels in (truth, scan.labels)])
         for base, labels in zip(counts, pairs):
-            base.append([len(labels[0]), *(_per_class(x, num_classes) for x in labels)])
+            base.append([len(labels[0]), *(count_per_class(x, num_classes) for x in labels)])
     return [_summed(name, dataset.metainfo['classes'], base) for name, base in zip(bases, counts)]
-
-
-def _per_class(labels: np.ndarray, num_classes: int) -> np.ndarray:
-    return np.bincount(labels[is_class(labels, num_classes)], minlength=num_classes)
 
 
 def _summed(base: str, classes: Sequence[str], counts: Sequence[list]) -> LabelStatistics:

@@ -3,7 +3,7 @@ from mmdet3d.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from ..evaluation.label_counts import count_labels_per_class
+from ..evaluation.training_set import count_labels_per_class
 from ..heads import ERDAHeadMixin
 from ..weak_labels import WeakLabelDataset
 

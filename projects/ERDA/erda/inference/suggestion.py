@@ -6,7 +6,7 @@ import numpy as np
 
 from ..datasets.point_cloud_description import DESCRIPTION, read_description
 from ..datasets.point_cloud_files import iter_point_cloud
-from ..datasets.semantickitti import DataError
+from ..datasets.point_cloud_folder_dataset import labels_of_cloud
 from ..weak_labels.clicks import Click, ClickError, clicks_of
 from ..weak_labels.point_suggestion import (
     Candidates,
@@ -110,22 +110,19 @@ def labels_in_files(points: Candidates, files: Dict[str, Path], folder: Path) ->
 
     Raises:
         InferenceError: if the description names no label field.
-        DataError: if it cannot be used, or a file lacks the field.
+        DataError: if it cannot be used, or a file lacks the field or has a value that it does not list.
     """
     description = read_description(folder / DESCRIPTION)
     if description.label_field is None:
         raise InferenceError(f'{folder / DESCRIPTION} names no label_field, so there is no label to answer with.')
-    names, class_of_value = list(description.classes), description.class_of_value()
+    names = [*description.classes, '', '']  # void and unlabelled points have none
     answers = np.full(len(points.index), '', dtype=object)
     for number, path in enumerate(files.values()):
         start = 0
         for chunk in iter_point_cloud(path):
-            if description.label_field not in chunk.fields:
-                raise DataError(f'{path} has no field {description.label_field}, which {DESCRIPTION} names.')
             here = (points.file == number) & (points.index >= start) & (points.index < start + len(chunk.xyz))
-            values = chunk.fields[description.label_field][points.index[here] - start]
-            labels = [class_of_value.get(int(value), len(names)) for value in values]
-            answers[here] = [names[label] if label < len(names) else '' for label in labels]
+            labels = labels_of_cloud(chunk, description, path)
+            answers[here] = [names[label] for label in labels[points.index[here] - start]]
             start += len(chunk.xyz)
     return answers.tolist()
 

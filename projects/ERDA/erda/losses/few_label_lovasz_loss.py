@@ -15,6 +15,8 @@ class FewLabelLovaszLoss(LovaszLoss):
 
     Args:
         kwargs: arguments of ``LovaszLoss``; ``per_sample`` makes no sense for rows.
+
+    Source: Lovász-Softmax, https://arxiv.org/abs/1705.08790
     """
 
     def forward(self, cls_score: Tensor, label: Tensor, ignore_index: Optional[int] = None, **kwargs) -> Tensor:

@@ -186,12 +186,14 @@ class GroupNorm(nn.GroupNorm):
 
 
 class ReLU(nn.ReLU):
+    """ReLU of the features of all voxels."""
 
     def forward(self, input: SparseTensor) -> SparseTensor:
         return fapply(input, super().forward)
 
 
 class LeakyReLU(nn.LeakyReLU):
+    """Leaky ReLU of the features of all voxels."""
 
     def forward(self, input: SparseTensor) -> SparseTensor:
         return fapply(input, super().forward)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..ops.unique_coors import unique_coors
 from ..weak_labels import UNLABELED, is_labelled
 
 
@@ -26,13 +27,10 @@ def occupied_voxels(point_coors: Tensor) -> VoxelGrid:
     Args:
         point_coors: ``[N, 3]`` integer voxel coordinates of the points, N at least 1, on any device.
     """
-    coors = point_coors - point_coors.amin(dim=0)
-    size = coors.amax(dim=0).long() + 1
-    key = (coors[:, 0].long() * size[1] + coors[:, 1]) * size[2] + coors[:, 2]
-    voxel_key, point2voxel_map = key.unique(return_inverse=True)
-    number = torch.arange(len(key), device=key.device)
-    first_point = number.new_full((len(voxel_key), ), len(key)).scatter_reduce_(0, point2voxel_map, number, 'amin')
-    return VoxelGrid(coors[first_point], first_point, point2voxel_map)
+    coors, point2voxel_map, _ = unique_coors(point_coors - point_coors.amin(dim=0))
+    number = torch.arange(len(point_coors), device=coors.device)
+    first_point = number.new_full((len(coors), ), len(number)).scatter_reduce_(0, point2voxel_map, number, 'amin')
+    return VoxelGrid(coors, first_point, point2voxel_map)
 
 
 def vote_voxel_labels(labels: Tensor, point2voxel_map: Tensor, num_voxels: int, ignore_index: int) -> Tensor:

@@ -49,12 +49,14 @@ class WeakSegDataPreprocessor(Det3DDataPreprocessor):
         Raises:
             ValueError: if a scan has no point.
         """
+        if self.voxel_type not in ('minkunet', 'cylindrical'):
+            return super().voxelize(points, data_samples)
         for scan, sample in zip(points, data_samples):
             if len(scan) == 0:
                 raise ValueError(f'{sample.metainfo.get("lidar_path", "a scan")} has no point left to voxelize')
         if self.voxel_type == 'minkunet':
             return self._voxelize_minkunet(points, data_samples)
-        return super().voxelize(points, data_samples)
+        return super().voxelize(points, data_samples)  # which calls get_voxel_seg
 
     def get_voxel_seg(self, res_coors: Tensor, data_sample) -> None:
         """Label and ``point2voxel_map`` of the cylindrical voxels of one scan; the stock class calls this.

@@ -10,6 +10,7 @@ from .budgets import (
     PointBudget,
     RatioBudget,
     Scan,
+    count_per_class,
     is_class,
     is_labelled,
     scan_name,
@@ -26,6 +27,6 @@ from .weak_label_dataset import WeakLabelDataset, WeakScan
 __all__ = [
     'BUDGETS', 'UNLABELED', 'ApplyWeakLabels', 'Budget', 'FrameBudget', 'GivenLabels', 'PerClassBudget',
     'PerScanBudget', 'PointBudget', 'PointListBudget', 'RatioBudget', 'Scan', 'ScribbleBudget', 'StoredMasks',
-    'WeakIndoorPatchPointSample', 'WeakLabelDataset', 'WeakScan', 'grid_subsample', 'is_class', 'is_labelled',
-    'scan_name', 'scan_rng', 'verify_masks', 'voxel_coors', 'voxel_keys', 'write_masks'
+    'WeakIndoorPatchPointSample', 'WeakLabelDataset', 'WeakScan', 'count_per_class', 'grid_subsample', 'is_class',
+    'is_labelled', 'scan_name', 'scan_rng', 'verify_masks', 'voxel_coors', 'voxel_keys', 'write_masks'
 ]

@@ -33,6 +33,11 @@ def is_class(labels: np.ndarray, num_classes: int) -> np.ndarray:
     return (labels >= 0) & (labels < num_classes)
 
 
+def count_per_class(labels: np.ndarray, num_classes: int) -> np.ndarray:
+    """``[K]`` int64, how often each class is among labels ``[N]``; void and unlabelled points do not count."""
+    return np.bincount(labels[is_class(labels, num_classes)], minlength=num_classes)
+
+
 def scan_name(path: str, data_root: str) -> str:
     """A scan's path relative to its data root, with forward slashes: the same wherever the data is.
 

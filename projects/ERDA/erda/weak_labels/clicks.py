@@ -68,7 +68,7 @@ def read_clicks(path: Path, classes: Optional[Sequence[str]]) -> List[Click]:
     path = Path(path)
     clicks, skipped, rows = [], 0, _rows(path)
     if classes is None:
-        classes = list(dict.fromkeys(str(row.get('class')).strip() for _, row in rows if row.get('class')))
+        classes = _class_names(rows)
     for where, row in rows:
         if row.get('class') in ('', None) and 'class' in row:
             skipped += 1
@@ -79,6 +79,18 @@ def read_clicks(path: Path, classes: Optional[Sequence[str]]) -> List[Click]:
     if not clicks:
         raise ClickError(f'{path} has no click at all' + (': fill in the column "class".' if skipped else '.'))
     return clicks
+
+
+def click_classes(path: Path) -> List[str]:
+    """The classes of a file of clicks as they are written there, in their order.
+
+    Raises:
+        ClickError: if the file cannot be read or lacks a column.
+    """
+    rows = _rows(Path(path))
+    for where, row in rows:
+        _check_columns(where, row)
+    return _class_names(rows)
 
 
 def clicks_of(clicks: Iterable[Click], path: Path) -> List[Click]:
@@ -188,10 +200,18 @@ def _rows(path: Path) -> List[Tuple[str, dict]]:
     return [(f'{path}, click {number}', row) for number, row in enumerate(rows, start=1)]
 
 
-def _click(where: str, row: dict, classes: Sequence[str]) -> Click:
-    given = {key for key, value in row.items() if value not in ('', None)}
+def _class_names(rows: Sequence[Tuple[str, dict]]) -> List[str]:
+    return list(dict.fromkeys(str(row['class']).strip() for _, row in rows if row.get('class') not in ('', None)))
+
+
+def _check_columns(where: str, row: dict) -> None:
     if missing := sorted({'file', 'class'} - set(row)):
         raise ClickError(f'{where}: there is no column {" and no column ".join(missing)}.')
+
+
+def _click(where: str, row: dict, classes: Sequence[str]) -> Click:
+    given = {key for key, value in row.items() if value not in ('', None)}
+    _check_columns(where, row)
     if missing := sorted({'file', 'class'} - given):
         raise ClickError(f'{where}: no value for {" and ".join(missing)}.')
     some = given & set(COORDINATES)

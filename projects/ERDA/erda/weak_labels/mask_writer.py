@@ -8,7 +8,7 @@ from typing import Dict, Iterable, Iterator, NamedTuple, Optional, Sequence, Set
 import numpy as np
 from rich.progress import track
 
-from .budgets import is_class
+from .budgets import count_per_class, is_class
 from .grid_subsampling import voxel_coors, voxel_keys
 from .stored_masks import MANIFEST, MASKS, StoredMasks, encode_mask, index_masks, sha256
 from .weak_label_dataset import WeakLabelDataset
@@ -84,9 +84,7 @@ def verify_masks(dataset: WeakLabelDataset, folder: Path) -> int:
     stored.check(dict.fromkeys(scans), dataset.metainfo['classes'], dataset.seed, dataset.budget_config)
     for scan, idx in track(scans.items(), description='Checking masks', total=len(scans)):
         drawn = is_class(dataset.load_scan(idx).labels, len(dataset.metainfo['classes']))
-        if stored.masks[scan].points != len(drawn):
-            raise ValueError(f'{stored.manifest_path}: the mask of {scan} is for {stored.masks[scan].points} points, '
-                             f'but the scan has {len(drawn)}.')
+        stored.check_points(scan, len(drawn))
         if not np.array_equal(stored.read(scan), drawn):
             raise ValueError(f'{stored.path}: the mask of {scan} is not the one that {dataset.budget} draws with '
                              f'seed={dataset.seed}. The labels of the data have changed since.')
@@ -99,7 +97,7 @@ def _draw(dataset: WeakLabelDataset, idx: int,
     scan = dataset.load_scan(idx)
     num_classes = len(dataset.metainfo['classes'])
     mask = is_class(scan.labels, num_classes)
-    record = dict(points=len(mask), labels=np.bincount(scan.labels[mask], minlength=num_classes).tolist())
+    record = dict(points=len(mask), labels=count_per_class(scan.labels, num_classes).tolist())
     own_voxels = dataset.budget.voxel_size
     if own_voxels or voxel_size:
         keys = voxel_keys(voxel_coors(scan.points[:, :3], own_voxels or voxel_size, centred=not own_voxels))

@@ -105,9 +105,10 @@ class StoredMasks(Budget):
                              f'{missing[0]}. Write masks for this dataset to another folder.')
         for scan, points in scans.items():
             if points is not None:
-                self._check_points(scan, points)
+                self.check_points(scan, points)
 
-    def _check_points(self, scan: str, points: int) -> None:
+    def check_points(self, scan: str, points: int) -> None:
+        """Raise a ValueError unless the mask of the scan of this name is for so many points."""
         if (stored := self.masks[scan].points) != points:
             raise ValueError(f'{self.manifest_path}: the mask of {scan} is for {stored} points, but the scan has '
                              f'{points}. They do not belong together.')
@@ -125,7 +126,7 @@ class StoredMasks(Budget):
     def weaken(self, labels: np.ndarray, num_classes: int, scan: Scan) -> np.ndarray:
         if scan.name not in self.masks:
             raise ValueError(f'{self.manifest_path} has no mask of {scan.path}.')
-        self._check_points(scan.name, len(labels))
+        self.check_points(scan.name, len(labels))
         return np.where(self.read(scan.name) | ~is_class(labels, num_classes), labels, UNLABELED)
 
     def __str__(self) -> str:
