@@ -9,6 +9,7 @@ from mmengine.runner import Runner
 from tiny_rooms import write_s3dis
 
 from erda.evaluation.training_set import build_training_set
+from erda.hooks import PseudoLabelQualityHook
 from erda.weak_labels import StoredMasks, write_masks
 
 number = itertools.count()
@@ -17,17 +18,19 @@ ROOMS = 'projects/ERDA/configs/pointnet2_ssg_erda_1pct_s3dis.py'
 
 
 def train(name, root, work_dir, **changes):
-    """Parameters and buffers after two steps."""
+    """Parameters and buffers after two steps, and how good pseudo-labels and predictions are then."""
     cfg = tiny_config(name, root, work_dir=str(work_dir), experiment_name=f'test_hidden_{next(number)}', **{
         'train_cfg': dict(_delete_=True, type='IterBasedTrainLoop', max_iters=2),
-        'param_scheduler': [], 'custom_hooks': [dict(type='WeakClassWeightHook')],
+        'param_scheduler': [],
+        'custom_hooks': [dict(type='WeakClassWeightHook'), dict(type='PseudoLabelQualityHook', interval=1)],
         'model.decode_head.loss_decode.class_weight': 'weak',
         'default_hooks.checkpoint': dict(_delete_=True, type='CheckpointHook', by_epoch=False, interval=-1),
         'log_processor.by_epoch': False, 'val_cfg': None, 'val_dataloader': None, 'val_evaluator': None,
         'test_cfg': None, 'test_dataloader': None, 'test_evaluator': None, **changes})
     runner = Runner.from_cfg(cfg)
     runner.train()
-    return runner.model.state_dict()
+    report, = [hook for hook in runner.hooks if isinstance(hook, PseudoLabelQualityHook)]
+    return runner.model.state_dict(), report.measure(runner)
 
 
 def change_hidden_labels(dataset, masks, dtype):
@@ -58,14 +61,15 @@ def test_hidden_labels_change_no_weight(name, data, dtype, request, tmp_path):
     dataset = build_training_set(tiny_config(name, root))
     write_masks(dataset, folder)
     changes = {'train_dataloader.dataset.masks': str(folder)}
-    before = train(name, root, tmp_path / 'before', **changes)
+    before, quality = train(name, root, tmp_path / 'before', **changes)
     assert change_hidden_labels(dataset, StoredMasks(folder), dtype) > 1000
-    after = train(name, root, tmp_path / 'after', **changes)
+    after, changed_quality = train(name, root, tmp_path / 'after', **changes)
+    assert quality['prediction/accuracy'] != changed_quality['prediction/accuracy'], 'the report does see them'
     assert before.keys() == after.keys()
     for key, value in before.items():
         assert torch.equal(value, after[key]), key
 
-    drawn = train(name, root, tmp_path / 'drawn')
+    drawn, _ = train(name, root, tmp_path / 'drawn')
     assert any(not torch.equal(value, drawn[key]) for key, value in before.items()), 'the test can fail'
 
 

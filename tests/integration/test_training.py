@@ -14,7 +14,9 @@ MINI = 'projects/ERDA/configs/minkunet_erda_1pct_mini.py'
 
 def runner_config(root, work_dir, name=MINI, **changes):
     """Four iterations, a checkpoint after every second one."""
-    return tiny_config(name, root, work_dir=str(work_dir), experiment_name=f'test_{next(number)}', **{
+    run = f'test_{next(number)}'  # mmengine hands out one visualizer for each name
+    return tiny_config(name, root, work_dir=str(work_dir), experiment_name=run, **{
+        'visualizer.name': run,
         'train_cfg.max_iters': 4, 'train_cfg.val_interval': 4, 'default_hooks.logger.interval': 1,
         'default_hooks.checkpoint.interval': 2, 'default_hooks.checkpoint.max_keep_ckpts': -1, **changes})
 

@@ -138,3 +138,53 @@ def test_mixin_hooks_leave_nothing_behind():
     head = build()
     head.loss(features(3), samples([0, 1, UNLABELED]), None)
     assert not head.conv_seg._forward_hooks and isinstance(head, MinkUNetHead)
+
+
+def test_rows_behind_the_classifier():
+    head, x = build(pseudo_labeler=dict(type='PredictionPseudoLabeler'), erda=False, num_classes=20,
+                    loss_erda=dict(type='ERDALoss', loss_weight=1.0)), features(4)
+    loss = head.loss(x, samples([UNLABELED, 3, UNLABELED, VOID]), None)['loss_erda']
+    logits = head.conv_seg(x)[[0, 2], :19]
+    torch.testing.assert_close(loss, torch.distributions.Categorical(logits=logits).entropy().mean())
+
+
+def test_all_points_and_labels_for_pseudo_labels():
+    head, x = build(selection=dict(points='all'), labelled_weight=0.5), features(4)
+    labels = torch.tensor([UNLABELED, 3, 5, VOID])
+    losses = head.loss(x, samples(labels), None)
+    pseudo = build().pseudo_labeler(x[:3], labels[:3])
+    torch.testing.assert_close(losses['loss_erda'], head.loss_erda(pseudo, head.conv_seg(x)[:3]))
+    expected = 0.5 * torch.nn.functional.cross_entropy(pseudo[1:], labels[1:3])
+    torch.testing.assert_close(losses['loss_pseudo_label'], expected)
+
+
+def test_pseudo_labels_without_a_label():
+    head, x = build(labelled_weight=1.0), features(3)
+    losses = head.loss(x, samples([UNLABELED] * 3), None)
+    assert losses['loss_pseudo_label'] == 0
+    sum(losses.values()).backward()
+    assert torch.isfinite(x.grad).all()
+
+
+def test_top_n_is_counted_in_each_scan():
+    head, x = build(selection=dict(top_n=1)), features(5)
+    losses = head.loss(x, samples([UNLABELED, 2, UNLABELED], [UNLABELED, UNLABELED]), None)
+    grad, = torch.autograd.grad(losses['loss_erda'], x)
+    pseudo = build().pseudo_labeler(x, torch.tensor([UNLABELED, 2, UNLABELED, UNLABELED, UNLABELED]))
+    confidence = pseudo.softmax(1).amax(1)
+    best = [0 if confidence[0] >= confidence[2] else 2, 3 if confidence[3] >= confidence[4] else 4]
+    torch.testing.assert_close(losses['loss_erda'], head.loss_erda(pseudo[best], head.conv_seg(x)[best]))
+    assert grad.any()
+
+
+def test_second_view_is_averaged_over_the_points_of_a_voxel():
+    """Three points in two voxels and one point in a voxel that was dropped."""
+    head, x = build(), features(2)
+    sample, = samples([UNLABELED, 3])
+    view = torch.randn(4, C)
+    sample.gt_pts_seg.second_view = view
+    sample.point2voxel_map = torch.tensor([0, 1, -1, 0])
+    loss = head.loss(x, [sample], None)['loss_erda']
+    rows = torch.stack([view[[0, 3]].mean(0), view[1]])
+    pseudo = build().pseudo_labeler(rows, torch.tensor([UNLABELED, 3]))
+    torch.testing.assert_close(loss, head.loss_erda(pseudo[:1], head.conv_seg(x)[:1]))

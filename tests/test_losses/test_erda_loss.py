@@ -63,3 +63,14 @@ def test_bad_shapes(batch):
         ERDALoss()(p, q[:-1])
     with pytest.raises(ValueError, match='mask'):
         ERDALoss()(p, q, mask[:-1])
+
+
+@pytest.mark.parametrize('gradient, sides', [('both', (0, 1)), ('pseudo_label', (0, )), ('prediction', (1, ))])
+def test_side_of_the_gradient(batch, gradient, sides):
+    p, q, mask = batch
+    loss = ERDALoss(gradient=gradient)(p, q, mask)
+    assert loss == ERDALoss()(p, q, mask)
+    grads = torch.autograd.grad(loss, (p, q), allow_unused=True)
+    both = torch.autograd.grad(ERDALoss()(p, q, mask), (p, q))
+    for side, (grad, expected) in enumerate(zip(grads, both)):
+        assert torch.equal(grad, expected) if side in sides else grad is None

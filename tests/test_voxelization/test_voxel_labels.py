@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 import torch
 
-from erda.voxelization import occupied_voxels, vote_voxel_labels
+from erda.voxelization import mean_per_voxel, occupied_voxels, vote_voxel_labels
 from erda.weak_labels import UNLABELED
 
 VOID = 19
@@ -45,3 +45,12 @@ def test_occupied_voxels():
 def test_one_point():
     grid = occupied_voxels(torch.tensor([[5, -3, 9]]))
     assert grid.coors.tolist() == [[0, 0, 0]] and grid.point2voxel_map.tolist() == [0]
+
+
+@pytest.mark.parametrize('dtype', [torch.float64, torch.float32, torch.float16])
+def test_mean_per_voxel(dtype):
+    values = torch.randn(50, 3).to(dtype)
+    voxel = torch.randint(-1, 5, (50, ))
+    mean = mean_per_voxel(values, voxel, 5)
+    assert mean.dtype == (dtype if dtype.itemsize >= 4 else torch.float32)
+    torch.testing.assert_close(mean, torch.stack([values[voxel == i].to(mean.dtype).mean(0) for i in range(5)]))

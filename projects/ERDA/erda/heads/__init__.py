@@ -1,4 +1,6 @@
+from .classified_points import ClassifierCall, classify_points
 from .erda_head_mixin import ERDAHeadMixin
+from .point_selection import PointSelection
 from .segmentor_heads import (
     ERDACylinder3DHead,
     ERDADGCNNHead,
@@ -8,5 +10,6 @@ from .segmentor_heads import (
 )
 
 __all__ = [
-    'ERDACylinder3DHead', 'ERDADGCNNHead', 'ERDAHeadMixin', 'ERDAMinkUNetHead', 'ERDAPAConvHead', 'ERDAPointNet2Head'
+    'ClassifierCall', 'ERDACylinder3DHead', 'ERDADGCNNHead', 'ERDAHeadMixin', 'ERDAMinkUNetHead', 'ERDAPAConvHead',
+    'ERDAPointNet2Head', 'PointSelection', 'classify_points'
 ]

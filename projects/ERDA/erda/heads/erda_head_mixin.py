@@ -1,18 +1,15 @@
 """The seam between ERDA and any mmdet3d segmentation head."""
-from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, Optional, Sequence
 
 import torch
+import torch.nn.functional as F
 from mmdet3d.registry import MODELS
 from torch import Tensor
 
+from ..voxelization import mean_per_voxel
 from ..weak_labels import UNLABELED
-
-
-class ClassifierCall(NamedTuple):
-    """What went into and came out of ``conv_seg``, one row per point or voxel: ``[N, C]`` and ``[N, K]``."""
-    features: Tensor
-    seg_logits: Tensor
+from .classified_points import ClassifierCall, recorded_classifier
+from .point_selection import PointSelection
 
 
 class ERDAHeadMixin:
@@ -28,23 +25,32 @@ class ERDAHeadMixin:
     in ERDA.
 
     Args:
-        pseudo_labeler: config of a module ``(features [N, C], labels [N]) -> pseudo_logits [N, K]``; ``in_channels``
-            and ``num_classes`` default to the head's own.
+        pseudo_labeler: config of a module ``(rows [N, C], labels [N]) -> pseudo_logits [N, K]``; ``in_channels``
+            and ``num_classes`` default to the head's own. Its attribute ``source`` says what the rows are:
+            ``'features'`` in front of the classifier, the default, or ``'seg_logits'`` behind it. They are those of
+            the segmentor itself or, with a :class:`erda.hooks.SecondViewHook`, of its averaged copy.
         loss_erda: config of a module ``(pseudo_logits, seg_logits, mask) -> scalar``.
+        selection: arguments of :class:`erda.heads.PointSelection`, the points that ``loss_erda`` covers;
+            all unlabelled ones by default.
+        labelled_weight: weight of a cross-entropy between the pseudo-labels and the labels of labelled points,
+            ``loss_pseudo_label``; 0, as published, leaves the projection to ``loss_erda``.
 
-    Without both, the head trains on the labelled points alone: the sparse-only baseline.
+    Without a pseudo-labeler the head trains on the labelled points alone: the sparse-only baseline.
 
     A loss of the head may have ``class_weight='weak'``: weights from the labels that training sees, which
     :class:`erda.hooks.WeakClassWeightHook` counts and sets before the first step.
 
     Raises:
-        ValueError: if only one of the two is given, or if void is a class, but not the last.
+        ValueError: if only one of ``pseudo_labeler`` and ``loss_erda`` is given, or if void is a class, but not the
+            last.
     """
 
     def __init__(self,
                  *args: Any,
                  pseudo_labeler: Optional[dict] = None,
                  loss_erda: Optional[dict] = None,
+                 selection: Optional[dict] = None,
+                 labelled_weight: float = 0.0,
                  **kwargs: Any) -> None:
         weighted = [name for name, cfg in kwargs.items() if isinstance(cfg, dict) and cfg.get('class_weight') == 'weak']
         super().__init__(*args, **{**kwargs, **{name: {**kwargs[name], 'class_weight': None} for name in weighted}})
@@ -60,8 +66,10 @@ class ERDAHeadMixin:
             raise ValueError(f'{type(self).__name__}: ignore_index={self.ignore_index} is one of num_classes='
                              f'{self.num_classes} classes; map void to the last one or to {self.num_classes}')
         self.pseudo_labeler = self.loss_erda = None
+        self.selection = PointSelection(**(selection or {}))
+        self.labelled_weight = labelled_weight
         if pseudo_labeler is not None:
-            defaults = dict(in_channels=self.channels, num_classes=self._num_real_classes)
+            defaults = dict(in_channels=self.channels, num_classes=self.num_real_classes)
             self.pseudo_labeler = MODELS.build({**defaults, **pseudo_labeler})
             self.loss_erda = MODELS.build(loss_erda)
 
@@ -72,60 +80,61 @@ class ERDAHeadMixin:
             inputs: what the head takes.
             batch_data_samples: samples whose ``gt_pts_seg`` has ``voxel_semantic_mask`` or ``pts_semantic_mask`` with
                 :data:`erda.weak_labels.UNLABELED` where a label is hidden; there it is set to the head's ignore index.
+                ``gt_pts_seg.second_view`` ``[N_i, C]``, one row for each point, replaces the rows of this call.
 
-        Returns: the head's losses and, with a pseudo-labeler, ``loss_erda``.
+        Returns: the head's losses and, with a pseudo-labeler, ``loss_erda`` and perhaps ``loss_pseudo_label``.
         """
         if self.awaits_class_weights:
             raise RuntimeError(f"{type(self).__name__}: class_weight='weak' needs the labels counted before training; "
                                "add dict(type='WeakClassWeightHook') to custom_hooks in the config")
-        labels = torch.cat([_labels(sample).reshape(-1) for sample in batch_data_samples])
+        labels_of_scans = [_labels(sample).reshape(-1) for sample in batch_data_samples]
         for sample in batch_data_samples:
             _ignore_unlabeled(sample, self.ignore_index)
-        with self._recorded_classifier() as calls:
+        with recorded_classifier(self) as calls:
             losses = super().loss(inputs, batch_data_samples, *args, **kwargs)
-        if self.pseudo_labeler is not None:
-            call, = calls
-            # Void must not even enter the projection's batch statistics.
-            not_void = (labels != self.ignore_index).nonzero().squeeze(1)
-            labels = labels[not_void]
-            pseudo_logits = self.pseudo_labeler(call.features.index_select(0, not_void), labels)
-            seg_logits = call.seg_logits.index_select(0, not_void)[:, :self._num_real_classes]
-            losses['loss_erda'] = self.loss_erda(pseudo_logits, seg_logits, labels == UNLABELED)
+        if self.pseudo_labeler is None:
+            return losses
+        call, = calls
+        call = ClassifierCall(call.features, call.seg_logits[:, :self.num_real_classes])
+        if 'second_view' in batch_data_samples[0].gt_pts_seg:
+            rows = torch.cat([_second_view(sample) for sample in batch_data_samples])
+        else:
+            rows = getattr(call, self.pseudo_labels_from)
+        labels = torch.cat(labels_of_scans)
+        scans = torch.cat([labels.new_full(x.shape, i) for i, x in enumerate(labels_of_scans)])
+        # Void must not even enter the projection's batch statistics.
+        not_void = (labels != self.ignore_index).nonzero().squeeze(1)
+        labels = labels[not_void]
+        pseudo_logits = self.pseudo_labeler(rows.index_select(0, not_void), labels)
+        seg_logits = call.seg_logits.index_select(0, not_void)
+        mask = self.selection(pseudo_logits, labels, scans[not_void])
+        losses['loss_erda'] = self.loss_erda(pseudo_logits, seg_logits, mask)
+        if self.labelled_weight > 0:
+            labelled = (labels != UNLABELED).nonzero().squeeze(1)
+            cross_entropy = F.cross_entropy(pseudo_logits[labelled], labels[labelled].long(), reduction='sum')
+            losses['loss_pseudo_label'] = self.labelled_weight * cross_entropy / max(len(labelled), 1)
         return losses
+
+    @property
+    def pseudo_labels_from(self) -> str:
+        """Side of the classifier that the pseudo-labeler looks at, ``'features'`` or ``'seg_logits'``."""
+        return getattr(self.pseudo_labeler, 'source', 'features')
+
+    @property
+    def num_real_classes(self) -> int:
+        """K, without a logit for void."""
+        return self.num_classes - (self.ignore_index == self.num_classes - 1)
 
     def set_class_weights(self, weights: Sequence[float]) -> None:
         """Set the weights of the losses with ``class_weight='weak'``, one for each class of the dataset."""
-        if len(weights) != self._num_real_classes:
-            raise ValueError(f'{type(self).__name__} has {self._num_real_classes} classes, but the labels have '
+        if len(weights) != self.num_real_classes:
+            raise ValueError(f'{type(self).__name__} has {self.num_real_classes} classes, but the labels have '
                              f'{len(weights)}')
         # The logit of void is never a target, so its weight does not matter.
         padded = [*map(float, weights), *[1.0] * (self.num_classes - len(weights))]
         for name in self.weighted_losses:
             getattr(self, name).class_weight = padded
         self.awaits_class_weights = False
-
-    @property
-    def _num_real_classes(self) -> int:
-        return self.num_classes - (self.ignore_index == self.num_classes - 1)
-
-    @contextmanager
-    def _recorded_classifier(self) -> Iterator[List[ClassifierCall]]:
-        calls: List[ClassifierCall] = []
-
-        def record(module, args, output):
-            calls.append(ClassifierCall(_rows(args[0]), _rows(output)))
-
-        handle = self.conv_seg.register_forward_hook(record)
-        try:
-            yield calls
-        finally:
-            handle.remove()
-
-
-def _rows(x: Any) -> Tensor:
-    """``[N, C]`` from rows, from a dense ``[B, C, N]`` or from a sparse tensor."""
-    x = getattr(x, 'features', x)
-    return x.transpose(1, 2).flatten(0, 1) if x.dim() == 3 else x
 
 
 def _labels(sample: Any) -> Tensor:
@@ -139,3 +148,11 @@ def _ignore_unlabeled(sample: Any, ignore_index: int) -> None:
         if key in gt:
             mask = gt[key]
             gt[key] = mask.masked_fill(mask == UNLABELED, ignore_index)
+
+
+def _second_view(sample: Any) -> Tensor:
+    """Rows of the second view for the points, or as a mean for the voxels, of a sample."""
+    gt = sample.gt_pts_seg
+    if 'voxel_semantic_mask' in gt:
+        return mean_per_voxel(gt.second_view, sample.point2voxel_map, len(gt.voxel_semantic_mask))
+    return gt.second_view

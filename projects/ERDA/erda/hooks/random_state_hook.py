@@ -18,7 +18,7 @@ class RandomStateHook(Hook):
     With several ranks each goes on from rank 0's state.
     """
 
-    priority = 'VERY_LOW'
+    priority = 'VERY_HIGH'  # before any hook that draws in before_train_iter
 
     def __init__(self) -> None:
         self._stored: Optional[dict] = None

@@ -1,5 +1,6 @@
 from .erda_loss import ERDALoss
 from .few_label_lovasz_loss import FewLabelLovaszLoss
 from .functional import distribution_alignment, entropy
+from .one_hot_loss import OneHotLoss
 
-__all__ = ['ERDALoss', 'FewLabelLovaszLoss', 'distribution_alignment', 'entropy']
+__all__ = ['ERDALoss', 'FewLabelLovaszLoss', 'OneHotLoss', 'distribution_alignment', 'entropy']

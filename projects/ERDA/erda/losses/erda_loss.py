@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from .functional import ALIGNMENT_FORMS, log_alignment, log_entropy
 
+GRADIENTS = ('both', 'pseudo_label', 'prediction')
+
 
 @MODELS.register_module()
 class ERDALoss(nn.Module):
@@ -19,22 +21,30 @@ class ERDALoss(nn.Module):
         alignment: form of D, see :func:`erda.losses.functional.distribution_alignment`.
         entropy_weight: lambda, at least 0.
         loss_weight: alpha, at least 0.
+        gradient: where gradients go, ``'both'`` as published, or to one side, ``'pseudo_label'`` or ``'prediction'``.
 
     Raises:
-        ValueError: for an unknown form or a negative weight.
+        ValueError: for an unknown form or side, or a negative weight.
 
     Source: ERDA, https://arxiv.org/abs/2305.15832
     """
 
-    def __init__(self, alignment: str = 'kl_pq', entropy_weight: float = 1.0, loss_weight: float = 0.1) -> None:
+    def __init__(self,
+                 alignment: str = 'kl_pq',
+                 entropy_weight: float = 1.0,
+                 loss_weight: float = 0.1,
+                 gradient: str = 'both') -> None:
         super().__init__()
         if alignment not in ALIGNMENT_FORMS:
             raise ValueError(f'alignment={alignment!r} is not one of {ALIGNMENT_FORMS}')
         if entropy_weight < 0 or loss_weight < 0:
             raise ValueError(f'entropy_weight={entropy_weight} and loss_weight={loss_weight} must not be negative')
+        if gradient not in GRADIENTS:
+            raise ValueError(f'gradient={gradient!r} is not one of {GRADIENTS}')
         self.alignment = alignment
         self.entropy_weight = entropy_weight
         self.loss_weight = loss_weight
+        self.gradient = gradient
 
     def forward(self, pseudo_logits: Tensor, seg_logits: Tensor, mask: Optional[Tensor] = None) -> Tensor:
         """Mean over the selected points.
@@ -58,6 +68,10 @@ class ERDALoss(nn.Module):
             seg_logits = seg_logits.float()
         if pseudo_logits.element_size() < 4:
             pseudo_logits = pseudo_logits.float()
+        if self.gradient == 'prediction':
+            pseudo_logits = pseudo_logits.detach()
+        elif self.gradient == 'pseudo_label':
+            seg_logits = seg_logits.detach()
         log_p, log_q = F.log_softmax(pseudo_logits, dim=-1), F.log_softmax(seg_logits, dim=-1)
         loss = log_alignment(log_p, log_q, self.alignment)
         if self.entropy_weight > 0:

@@ -62,3 +62,21 @@ def vote_voxel_labels(labels: Tensor, point2voxel_map: Tensor, num_voxels: int, 
     wins = votes == most[voxel]
     winner = candidate.new_full((num_voxels, ), num_classes).scatter_reduce_(0, voxel[wins], candidate[wins], 'amin')
     return torch.where(winner < num_classes, winner.to(labels.dtype), voxel_labels)
+
+
+def mean_per_voxel(values: Tensor, point2voxel_map: Tensor, num_voxels: int) -> Tensor:
+    """Means of the points in each voxel, in float32 or wider.
+
+    Args:
+        values: ``[N, C]``.
+        point2voxel_map: ``[N]`` int64 in -1 to V-1; points of -1 belong to no voxel.
+        num_voxels: V, all of them with a point.
+
+    Returns: ``[V, C]``.
+    """
+    if values.element_size() < 4:
+        values = values.float()
+    # Points of no voxel are added to a row of their own, which is cheaper than picking out the others.
+    index = torch.where(point2voxel_map < 0, num_voxels, point2voxel_map)
+    sums = values.new_zeros(num_voxels + 1, values.shape[1]).index_add_(0, index, values)[:num_voxels]
+    return sums / torch.bincount(index, minlength=num_voxels + 1)[:num_voxels, None]

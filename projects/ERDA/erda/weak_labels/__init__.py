@@ -17,6 +17,7 @@ from .budgets import (
     scan_rng,
 )
 from .grid_subsampling import grid_subsample, voxel_coors, voxel_keys
+from .mark_hidden_labels import HiddenLabels, MarkHiddenLabels, hidden_labels
 from .mask_writer import verify_masks, write_masks
 from .point_list_budget import PointListBudget
 from .scribble_budget import ScribbleBudget
@@ -25,8 +26,8 @@ from .weak_indoor_patch_point_sample import WeakIndoorPatchPointSample
 from .weak_label_dataset import WeakLabelDataset, WeakScan
 
 __all__ = [
-    'BUDGETS', 'UNLABELED', 'ApplyWeakLabels', 'Budget', 'FrameBudget', 'GivenLabels', 'PerClassBudget',
+    'BUDGETS', 'UNLABELED', 'ApplyWeakLabels', 'Budget', 'FrameBudget', 'GivenLabels', 'HiddenLabels', 'MarkHiddenLabels', 'PerClassBudget',
     'PerScanBudget', 'PointBudget', 'PointListBudget', 'RatioBudget', 'Scan', 'ScribbleBudget', 'StoredMasks',
-    'WeakIndoorPatchPointSample', 'WeakLabelDataset', 'WeakScan', 'count_per_class', 'grid_subsample', 'is_class',
+    'WeakIndoorPatchPointSample', 'WeakLabelDataset', 'WeakScan', 'count_per_class', 'grid_subsample', 'hidden_labels', 'is_class',
     'is_labelled', 'scan_name', 'scan_rng', 'verify_masks', 'voxel_coors', 'voxel_keys', 'write_masks'
 ]

@@ -25,7 +25,7 @@ def is_labelled(labels, ignore_index: Optional[int]):
 
     Returns: bools of the same shape and kind.
     """
-    return (labels != UNLABELED) & (labels != ignore_index)
+    return (labels >= 0) & (labels != ignore_index)
 
 
 def is_class(labels: np.ndarray, num_classes: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from mmdet3d.datasets.transforms import IndoorPatchPointSample
 from mmdet3d.registry import TRANSFORMS
 from mmdet3d.structures.points import BasePoints
 
-from .budgets import UNLABELED, is_labelled
+from .budgets import is_labelled
 
 
 @TRANSFORMS.register_module()
@@ -22,7 +22,7 @@ class WeakIndoorPatchPointSample(IndoorPatchPointSample):
 
     def _patch_points_sampling(self, points: BasePoints, sem_mask: np.ndarray) -> Tuple[BasePoints, np.ndarray]:
         sampled, choices = super()._patch_points_sampling(points, sem_mask)
-        unlabelled = np.flatnonzero(sem_mask[choices] == UNLABELED)
+        unlabelled = np.flatnonzero(sem_mask[choices] < 0)
         if len(unlabelled) == 0:
             return sampled, choices
 

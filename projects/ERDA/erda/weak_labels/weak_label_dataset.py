@@ -9,6 +9,7 @@ from mmengine.dataset import BaseDataset, Compose
 
 from .apply_weak_labels import ApplyWeakLabels
 from .budgets import BUDGETS, Budget, scan_name
+from .mark_hidden_labels import MarkHiddenLabels
 from .stored_masks import StoredMasks
 
 
@@ -72,13 +73,14 @@ class WeakLabelDataset:
             num_classes=len(self.metainfo['classes']),
             data_root=self._data_root,
             seed=seed)
-        pipeline = _insert_after_labels(pipeline, hide)
+        original, pipeline = pipeline, _insert_after_labels(pipeline, hide)
         if hide not in pipeline:
             raise ValueError('WeakLabelDataset: the pipeline loads no semantic labels (no PointSegClassMapping and no '
                              'LoadAnnotations3D with with_seg_3d=True at its top level)')
         self._load = Compose(pipeline[:pipeline.index(hide)])
         self._hide = Compose([hide])
         self.dataset.pipeline = Compose(pipeline)
+        self._marking_pipeline = _insert_after_labels(original, {**hide, 'type': MarkHiddenLabels.__name__})
 
     @property
     def metainfo(self) -> dict:
@@ -118,6 +120,13 @@ class WeakLabelDataset:
         truth = results['pts_semantic_mask'].astype(np.int64)
         results = self._hide(results)
         return WeakScan(results['points'].tensor.numpy(), results['pts_semantic_mask']), truth
+
+    def for_reports(self) -> 'WeakLabelDataset':
+        """The same dataset with hidden labels marked, see :class:`MarkHiddenLabels`: not to train on."""
+        twin = copy.copy(self)
+        twin.dataset = copy.copy(self.dataset)
+        twin.dataset.pipeline = Compose(self._marking_pipeline)
+        return twin
 
     @property
     def _data_root(self) -> str:

@@ -1,0 +1,70 @@
+"""What enters and leaves the classifier of any mmdet3d segmentor, for each point of a scan."""
+from contextlib import contextmanager
+from typing import Any, Iterator, List, NamedTuple, Sequence
+
+import torch
+from mmdet3d.structures import Det3DDataSample
+from torch import Tensor, nn
+
+
+class ClassifierCall(NamedTuple):
+    """What went into and came out of ``conv_seg``, one row per point or voxel: ``[N, C]`` and ``[N, K]``."""
+    features: Tensor
+    seg_logits: Tensor
+
+
+@contextmanager
+def recorded_classifier(head: nn.Module) -> Iterator[List[ClassifierCall]]:
+    """Keeps the calls of a head's ``conv_seg`` inside the context."""
+    calls: List[ClassifierCall] = []
+
+    def record(module: nn.Module, args: tuple, output: Any) -> None:
+        calls.append(ClassifierCall(_rows(args[0]), _rows(output)))
+
+    handle = head.conv_seg.register_forward_hook(record)
+    try:
+        yield calls
+    finally:
+        handle.remove()
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """The model in evaluation mode inside the context; afterwards each module as it was."""
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+@torch.no_grad()
+def classify_points(model: nn.Module, points: Sequence[Tensor]) -> List[ClassifierCall]:
+    """One call for each scan, a row for each of its points; a point has what its voxel has.
+
+    Args:
+        model: an mmdet3d segmentor whose head is one of ours, used in evaluation mode.
+        points: ``[N_i, C_in]`` per scan, as behind the pipeline, before the data preprocessor, on any device. All of
+            the same length for networks without voxels.
+    """
+    batch = dict(inputs=dict(points=list(points)), data_samples=[Det3DDataSample() for _ in points])
+    with evaluation_mode(model), recorded_classifier(model.decode_head) as calls:
+        batch = model.data_preprocessor(batch, False)
+        inputs, has_voxels = batch['inputs'], 'voxels' in batch['inputs']
+        model.decode_head(model.extract_feat(inputs if has_voxels else torch.stack(inputs['points'])))
+    call, = calls
+    call = ClassifierCall(call.features, call.seg_logits[:, :model.decode_head.num_real_classes])
+    rows, start = [], 0
+    for scan, sample in zip(inputs['points'], batch['data_samples']):
+        index = start + (sample.point2voxel_map if has_voxels else torch.arange(len(scan), device=scan.device))
+        rows.append(ClassifierCall(*(values[index] for values in call)))
+        start = int(index.max()) + 1  # in evaluation no voxel is dropped, and none is empty
+    return rows
+
+
+def _rows(x: Any) -> Tensor:
+    """``[N, C]`` from rows, from a dense ``[B, C, N]`` or from a sparse tensor."""
+    x = getattr(x, 'features', x)
+    return x.transpose(1, 2).flatten(0, 1) if x.dim() == 3 else x

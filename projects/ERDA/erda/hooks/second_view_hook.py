@@ -1,0 +1,80 @@
+import math
+from typing import List, Optional, Sequence, Tuple
+
+import torch
+from mmdet3d.registry import HOOKS
+from mmengine.hooks import EMAHook
+from mmengine.runner import Runner
+from torch import Tensor
+
+from ..heads import ClassifierCall, classify_points
+
+
+@HOOKS.register_module()
+class SecondViewHook(EMAHook):
+    """Pseudo-labels look at the batch from another side: an averaged copy of the segmentor sees it turned anew.
+
+    Before each step the exponential moving average of the segmentor, in evaluation mode and without gradient, sees
+    every scan of the batch under a rotation about z, flips and a scale of their own. What enters or leaves its
+    classifier at each point becomes the input of the head's pseudo-labeler, which takes the mean over the points of a
+    voxel. With a :class:`erda.pseudo_labels.PredictionPseudoLabeler` this is a mean teacher.
+
+    The rest is mmengine's ``EMAHook``: validation and checkpoints have the averaged weights, and a resumed run goes on
+    with both.
+
+    Args:
+        momentum: weight of the newest weights in the average, in (0, 1).
+        rotation: largest angle about z, radians; 0 with ``flip=False`` and ``scale=(1, 1)`` is the same view.
+        flip: mirror x and y, each with probability 1/2.
+        scale: smallest and largest scale.
+        kwargs: arguments of ``EMAHook``.
+
+    Raises:
+        ValueError: if rotation or scale is out of range; before training, if the head has no pseudo-labeler.
+
+    Source: Mean Teacher, https://arxiv.org/abs/1703.01780; that prototypes look at it is ours.
+    """
+
+    def __init__(self,
+                 momentum: float = 0.01,
+                 rotation: float = math.pi,
+                 flip: bool = True,
+                 scale: Tuple[float, float] = (0.95, 1.05),
+                 **kwargs) -> None:
+        if rotation < 0 or not 0 < scale[0] <= scale[1]:
+            raise ValueError(f'rotation={rotation} must not be negative, and scale={scale} must be positive, the '
+                             'smaller one first')
+        super().__init__(momentum=momentum, **kwargs)
+        self.rotation = rotation
+        self.flip = flip
+        self.scale = scale
+
+    def before_train(self, runner: Runner) -> None:
+        super().before_train(runner)
+        if getattr(self.src_model.decode_head, 'pseudo_labeler', None) is None:
+            raise ValueError('SecondViewHook: the head has no pseudo_labeler that could look at the second view')
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Optional[dict] = None) -> None:
+        calls = self.classify(data_batch['inputs']['points'])
+        for sample, call in zip(data_batch['data_samples'], calls):
+            sample.gt_pts_seg.second_view = getattr(call, self.src_model.decode_head.pseudo_labels_from)
+
+    def classify(self, points: Sequence[Tensor]) -> List[ClassifierCall]:
+        """What the averaged model makes of scans under a view of its own.
+
+        Args:
+            points: ``[N_i, C]`` per scan, x, y, z in metres first.
+        """
+        return classify_points(self.ema_model.module, [self._turned(scan) for scan in points])
+
+    def _turned(self, scan: Tensor) -> Tensor:
+        # Drawn on the CPU, whose generator decides the run, whatever the device.
+        angle = (2 * torch.rand(()).item() - 1) * self.rotation
+        low, high = self.scale
+        scale = low + (high - low) * torch.rand(()).item()
+        mirror = 1 - 2.0 * torch.randint(2, (2, )) * self.flip
+        cos, sin = math.cos(angle), math.sin(angle)
+        turn = torch.diag(torch.cat([mirror, mirror.new_ones(1)])) @ mirror.new_tensor(
+            [[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
+        xyz = scan[:, :3] @ (scale * turn).to(scan)
+        return torch.cat([xyz, scan[:, 3:]], dim=1)

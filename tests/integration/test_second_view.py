@@ -1,0 +1,80 @@
+"""Pseudo-labels from an averaged model on another view, in real trainings."""
+import copy
+
+import pytest
+import torch
+from integration.test_training import runner_config
+from integration.tiny_configs import tiny_config
+from mmdet3d.registry import MODELS
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+
+from erda.heads import classify_points
+from erda.hooks import SecondViewHook
+
+PLUS = 'projects/ERDA/configs/minkunet_erdaplus_1pct_mini.py'
+TEACHER = 'configs/minkunet/minkunet_meanteacher_1pct_mini.py'
+
+
+@pytest.mark.parametrize('name', [PLUS, TEACHER])
+def test_resumed_training_ends_with_the_same_weights(semantickitti, tmp_path, name):
+    straight = Runner.from_cfg(runner_config(semantickitti, tmp_path / 'straight', name))
+    straight.train()
+    torch.manual_seed(123)
+    resumed = Runner.from_cfg(runner_config(semantickitti, tmp_path / 'resumed', name, resume=True,
+                                            load_from=str(tmp_path / 'straight/iter_2.pth')))
+    resumed.train()
+    averages = []
+    for runner in (straight, resumed):
+        hook, = [hook for hook in runner.hooks if isinstance(hook, SecondViewHook)]
+        averages.append(hook.ema_model.state_dict())
+    for ours, theirs in ((straight.model.state_dict(), resumed.model.state_dict()), averages):
+        assert ours.keys() == theirs.keys()
+        for key, value in ours.items():
+            assert torch.equal(value, theirs[key]), key
+
+
+def test_the_average_follows_and_is_what_is_stored(semantickitti, tmp_path):
+    runner = Runner.from_cfg(runner_config(semantickitti, tmp_path / 'work', PLUS))
+    runner.train()
+    hook, = [hook for hook in runner.hooks if isinstance(hook, SecondViewHook)]
+    key = 'decode_head.conv_seg.weight'
+    stored = torch.load(tmp_path / 'work/iter_4.pth')['state_dict'][key]
+    average, student = hook.ema_model.module.state_dict()[key], runner.model.state_dict()[key]
+    assert torch.equal(stored, average) and not torch.equal(average, student)
+
+
+@pytest.mark.parametrize('name', ['minkunet_erda_1pct', 'cylinder3d_erda_1pct', 'pointnet2_ssg_erda_1pct_s3dis'])
+def test_the_same_view_of_the_same_weights_is_the_networks_own(name, roots):
+    """A step whose second view is what the segmentor in evaluation mode sees itself."""
+    init_default_scope('mmdet3d')
+    kind = 'S3DISSegDataset' if name.endswith('s3dis') else 'SemanticKittiDataset'
+    cfg = tiny_config(f'projects/ERDA/configs/{name}.py', roots[kind])
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model)
+    batch = next(iter(Runner.build_dataloader(cfg.train_dataloader)))
+    head = model.decode_head
+    hook = SecondViewHook(rotation=0, flip=False, scale=(1, 1))
+    hook.src_model, hook.ema_model = model, torch.nn.ModuleDict(dict(module=copy.deepcopy(model)))
+    hook.before_train_iter(None, 0, batch)
+    views = [sample.gt_pts_seg.second_view for sample in batch['data_samples']]
+    calls = classify_points(model, batch['inputs']['points'])
+    assert all(torch.equal(view, call.features) for view, call in zip(views, calls))
+
+    seen = []
+    head.pseudo_labeler.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    model.train().train_step(batch, build_optim_wrapper(model, cfg.optim_wrapper))
+    rows, = seen
+    assert not rows.requires_grad
+    points = {tuple(row) for view in views for row in view.numpy().round(4).tolist()}
+    known = sum(tuple(row) in points for row in rows.numpy().round(4).tolist())
+    assert known == len(rows), 'a mean over the points of a voxel, which all have what their voxel has'
+
+
+def test_without_pseudo_labels(semantickitti, tmp_path):
+    cfg = runner_config(semantickitti, tmp_path, PLUS)
+    cfg.model.decode_head.update(pseudo_labeler=None, loss_erda=None)
+    cfg.custom_hooks = [dict(type='SecondViewHook')]
+    with pytest.raises(ValueError, match='no pseudo_labeler'):
+        Runner.from_cfg(cfg).train()

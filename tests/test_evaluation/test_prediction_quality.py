@@ -1,0 +1,33 @@
+import math
+
+import pytest
+import torch
+
+from erda.evaluation.prediction_quality import NUM_BINS, prediction_quality
+
+
+def test_against_a_loop():
+    generator = torch.Generator().manual_seed(0)
+    logits = 2 * torch.randn(400, 5, generator=generator)
+    classes = torch.randint(5, (400, ), generator=generator)
+    p = logits.double().softmax(1)
+    quality = prediction_quality(logits, classes)
+    assert quality.accuracy == pytest.approx(sum(row.argmax() == c for row, c in zip(p, classes)).item() / 400)
+    assert quality.entropy == pytest.approx(-sum((row * row.log()).sum().item() for row in p) / 400, abs=1e-5)
+    bins = [[] for _ in range(NUM_BINS)]
+    for row, c in zip(p, classes):
+        bins[min(int(row.max() * NUM_BINS), NUM_BINS - 1)].append((row.max().item(), float(row.argmax() == c)))
+    ece = sum(abs(sum(x for x, _ in points) - sum(y for _, y in points)) for points in bins) / 400
+    assert quality.ece == pytest.approx(ece, abs=1e-5)
+
+
+def test_sure_and_right_or_wrong():
+    logits = torch.tensor([[200., 0, 0]] * 4)
+    assert prediction_quality(logits, torch.zeros(4, dtype=torch.long)) == (1.0, 0.0, 0.0)
+    accuracy, entropy, ece = prediction_quality(logits, torch.tensor([0, 1, 1, 1]))
+    assert (accuracy, entropy) == (0.25, 0) and ece == pytest.approx(0.75)
+
+
+def test_uniform_and_calibrated():
+    quality = prediction_quality(torch.zeros(4, 4), torch.arange(4))
+    assert quality == pytest.approx((0.25, math.log(4), 0))

@@ -1,0 +1,75 @@
+"""What is reported; tests/integration/test_hidden_labels.py proves that it cannot reach the loss."""
+import json
+import random
+
+import numpy as np
+import pytest
+import torch
+from integration.test_training import MINI, runner_config
+from mmengine.runner import Runner
+
+from erda.hooks.pseudo_label_quality_hook import _random_numbers_of
+
+NAMES = ('accuracy', 'entropy', 'ece')
+
+
+def train(root, work_dir, name=MINI, hook=True, **changes):
+    cfg = runner_config(root, work_dir, name, **changes)
+    if hook:
+        cfg.custom_hooks.append(dict(type='PseudoLabelQualityHook', interval=2, num_scans=2))
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    return runner
+
+
+def scalars(work_dir):
+    path, = work_dir.glob('*/vis_data/scalars.json')
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.mark.parametrize('name', [MINI, 'projects/ERDA/configs/minkunet_erdaplus_1pct_mini.py'])
+def test_both_sides_are_logged_and_the_training_is_the_same(semantickitti, tmp_path, name):
+    runner = train(semantickitti, tmp_path / 'with', name)
+    reports = [line for line in scalars(tmp_path / 'with') if 'prediction/accuracy' in line]
+    assert [line['step'] for line in reports] == [2, 4]
+    keys = {f'{side}/{key}' for side in ('prediction', 'pseudo_label') for key in NAMES}
+    assert all(keys | {'step'} == set(line) for line in reports)
+    assert all(0 <= line[key] <= (np.log(19) if 'entropy' in key else 1) for line in reports for key in keys)
+
+    plain = train(semantickitti, tmp_path / 'without', name, hook=False)
+    for key, value in plain.model.state_dict().items():
+        assert torch.equal(value, runner.model.state_dict()[key]), key
+
+
+def test_a_head_without_pseudo_labels(semantickitti, tmp_path):
+    train(semantickitti, tmp_path, 'configs/minkunet/minkunet_sparse_1pct_mini.py')
+    reports = [line for line in scalars(tmp_path) if 'prediction/accuracy' in line]
+    assert set(reports[0]) == {'step', *(f'prediction/{key}' for key in NAMES)}
+
+
+def test_full_supervision_hides_nothing(semantickitti, tmp_path):
+    with pytest.raises(ValueError, match='no label is hidden'):
+        train(semantickitti, tmp_path, **{'train_dataloader.dataset.budget.ratio': 1.0})
+
+
+def test_not_a_weak_dataset(semantickitti, tmp_path):
+    cfg = runner_config(semantickitti, tmp_path, custom_hooks=[dict(type='PseudoLabelQualityHook')])
+    cfg.train_dataloader.dataset = cfg.train_dataloader.dataset.dataset
+    with pytest.raises(ValueError, match='not a WeakLabelDataset'):
+        Runner.from_cfg(cfg).train()
+
+
+def test_random_numbers_are_given_back():
+
+    def draw():
+        return random.random(), np.random.rand(), torch.rand(()).item()
+
+    torch.manual_seed(0), np.random.seed(0), random.seed(0)
+    expected = [draw(), draw()]
+    torch.manual_seed(0), np.random.seed(0), random.seed(0)
+    first = draw()
+    with _random_numbers_of(7):
+        inside = draw()
+    with _random_numbers_of(7):
+        assert draw() == inside
+    assert [first, draw()] == expected

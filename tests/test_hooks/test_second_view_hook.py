@@ -1,0 +1,38 @@
+"""The view itself; tests/integration/test_second_view.py has trainings."""
+import math
+
+import pytest
+import torch
+
+from erda.hooks import SecondViewHook
+
+SCAN = torch.randn(50, 5, generator=torch.Generator().manual_seed(0))
+
+
+def test_a_view_turns_mirrors_and_scales_alone():
+    torch.manual_seed(0)
+    hook = SecondViewHook(scale=(0.5, 2.0))
+    views = [hook._turned(SCAN) for _ in range(40)]
+    mirrored, scales, angles = set(), [], []
+    for view in views:
+        assert torch.equal(view[:, 3:], SCAN[:, 3:]) and view.dtype == SCAN.dtype
+        map_ = torch.linalg.lstsq(SCAN[:, :3].double(), view[:, :3].double()).solution
+        scale = map_[2, 2].item()
+        scales.append(scale)
+        torch.testing.assert_close(map_ @ map_.T, scale**2 * torch.eye(3, dtype=torch.double), atol=1e-5, rtol=0)
+        mirrored.add(round(torch.linalg.det(map_[:2, :2]).item() / scale**2))
+        angles.append(math.atan2(map_[0, 1], map_[0, 0]))
+    assert mirrored == {-1, 1}
+    assert 0.5 <= min(scales) < 0.7 and 1.8 < max(scales) <= 2
+    assert min(angles) < -2.5 and max(angles) > 2.5
+
+
+def test_the_same_view():
+    hook = SecondViewHook(rotation=0, flip=False, scale=(1, 1))
+    torch.testing.assert_close(hook._turned(SCAN), SCAN)
+
+
+@pytest.mark.parametrize('arguments', [dict(rotation=-1), dict(scale=(0, 1)), dict(scale=(2, 1))])
+def test_errors(arguments):
+    with pytest.raises(ValueError, match='rotation=.* scale='):
+        SecondViewHook(**arguments)
