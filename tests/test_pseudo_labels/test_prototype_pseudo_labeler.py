@@ -101,3 +101,15 @@ def test_bad_arguments(arguments):
 def test_bad_shapes():
     with pytest.raises(ValueError, match='labels'):
         PrototypePseudoLabeler(4, 3)(torch.zeros(5, 4), torch.zeros(4))
+
+
+def test_learned_scale():
+    fixed, learned = (PrototypePseudoLabeler(8, 3, scale=5.0, learn_scale=learn) for learn in (False, True))
+    assert 'log_scale' not in fixed.state_dict() and 'log_scale' in learned.state_dict()
+    learned.load_state_dict(fixed.state_dict(), strict=False)
+    x, labels = torch.randn(9, 8), torch.arange(9) % 3
+    logits = learned(x, labels)
+    torch.testing.assert_close(logits, fixed(x, labels))
+    (logits.softmax(1) * logits).sum().backward()
+    assert learned.log_scale.grad.abs() > 0
+    assert learned.scale.item() == pytest.approx(5)

@@ -6,6 +6,7 @@ from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
 from .functional import ALIGNMENT_FORMS, log_alignment, log_entropy
+from .points_per_rank import points_per_rank
 
 GRADIENTS = ('both', 'pseudo_label', 'prediction')
 
@@ -79,4 +80,4 @@ class ERDALoss(nn.Module):
         if mask is None:
             mask = torch.ones_like(loss, dtype=torch.bool)
         # Nearly all points are selected: setting the others to zero is cheaper than picking rows, above all backward.
-        return self.loss_weight * loss.where(mask, 0).sum() / mask.sum().clamp(min=1)
+        return self.loss_weight * loss.where(mask, 0).sum() / points_per_rank(mask.sum())

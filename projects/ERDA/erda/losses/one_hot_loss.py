@@ -4,6 +4,8 @@ import torch.nn.functional as F
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
+from .points_per_rank import points_per_rank
+
 
 @MODELS.register_module()
 class OneHotLoss(nn.Module):
@@ -31,4 +33,4 @@ class OneHotLoss(nn.Module):
             pseudo_logits, seg_logits = pseudo_logits[rows], seg_logits[rows]
         seg_logits = seg_logits if seg_logits.element_size() >= 4 else seg_logits.float()
         loss = F.cross_entropy(seg_logits, pseudo_logits.argmax(dim=-1), reduction='sum')
-        return self.loss_weight * loss / max(len(seg_logits), 1)
+        return self.loss_weight * loss / points_per_rank(loss.new_tensor(len(seg_logits)))

@@ -1,3 +1,5 @@
+from .prediction_pseudo_labeler import PredictionPseudoLabeler
 from .prototype_pseudo_labeler import PrototypePseudoLabeler
+from .query_pseudo_labeler import QueryPseudoLabeler
 
-__all__ = ['PrototypePseudoLabeler']
+__all__ = ['PredictionPseudoLabeler', 'PrototypePseudoLabeler', 'QueryPseudoLabeler']

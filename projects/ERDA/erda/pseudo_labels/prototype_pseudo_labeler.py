@@ -1,10 +1,13 @@
-from typing import Optional
+import math
+from typing import Optional, Union
 
 import torch
 import torch.nn.functional as F
 from mmdet3d.registry import MODELS
 from mmengine.dist import all_reduce
 from torch import Tensor, nn
+
+from .projection import Projection
 
 # exp(-1e4) is an exact zero in every float type, and unlike -inf it keeps 0 * log 0 finite; it fits into float16.
 NO_MASS = -1e4
@@ -28,12 +31,15 @@ class PrototypePseudoLabeler(nn.Module):
         num_layers: linear layers in the projection, with BatchNorm and ReLU in between; at least 1.
         momentum: weight of the old prototype, in [0, 1).
         scale: kappa, the inverse temperature; 1 as published.
+        learn_scale: whether kappa is learned, beginning with ``scale``.
 
     Raises:
         ValueError: if ``num_layers``, ``momentum`` or ``scale`` is out of range.
 
     Source: ERDA, section 3.4, https://arxiv.org/abs/2305.15832
     """
+
+    source = 'features'
 
     def __init__(self,
                  in_channels: int,
@@ -42,10 +48,9 @@ class PrototypePseudoLabeler(nn.Module):
                  out_channels: Optional[int] = None,
                  num_layers: int = 2,
                  momentum: float = 0.999,
-                 scale: float = 1.0) -> None:
+                 scale: float = 1.0,
+                 learn_scale: bool = False) -> None:
         super().__init__()
-        if num_layers < 1:
-            raise ValueError(f'num_layers={num_layers} must be at least 1')
         if not 0 <= momentum < 1:
             raise ValueError(f'momentum={momentum} must be in [0, 1)')
         if scale <= 0:
@@ -53,13 +58,10 @@ class PrototypePseudoLabeler(nn.Module):
         hidden_channels, out_channels = hidden_channels or in_channels, out_channels or in_channels
         self.num_classes = num_classes
         self.momentum = momentum
-        self.scale = scale
-
-        layers, channels = [], in_channels
-        for _ in range(num_layers - 1):
-            layers += [nn.Linear(channels, hidden_channels, bias=False), nn.BatchNorm1d(hidden_channels), nn.ReLU()]
-            channels = hidden_channels
-        self.projection = nn.Sequential(*layers, nn.Linear(channels, out_channels))
+        # The logarithm keeps a learned scale positive.
+        self.log_scale = nn.Parameter(torch.tensor(math.log(scale))) if learn_scale else None
+        self._scale = scale
+        self.projection = Projection(in_channels, hidden_channels, out_channels, num_layers)
         self.register_buffer('prototypes', torch.zeros(num_classes, out_channels))
         self.register_buffer('seen', torch.zeros(num_classes, dtype=torch.bool))
 
@@ -77,7 +79,7 @@ class PrototypePseudoLabeler(nn.Module):
         """
         if features.dim() != 2 or labels.shape != features.shape[:1]:
             raise ValueError(f'features {tuple(features.shape)} must be [N, C] and labels {tuple(labels.shape)} [N]')
-        embedding = self._project(features)
+        embedding = self.projection(features)
         if self.training:
             self._update(embedding.detach(), labels)
         prototypes = self.scale * F.normalize(self.prototypes, dim=-1)
@@ -85,14 +87,10 @@ class PrototypePseudoLabeler(nn.Module):
         # Dividing N x K products is cheaper than normalising N x D embeddings; a class never seen has a product of 0.
         return embedding @ prototypes.T.to(embedding.dtype) / length + torch.where(self.seen, 0, NO_MASS)
 
-    def _project(self, features: Tensor) -> Tensor:
-        if not self.training or len(features) > 1:
-            return self.projection(features)
-        self.projection.eval()  # BatchNorm has no batch statistics for fewer than two rows.
-        try:
-            return self.projection(features)
-        finally:
-            self.projection.train()
+    @property
+    def scale(self) -> Union[float, Tensor]:
+        """Kappa, a scalar tensor with a gradient if it is learned."""
+        return self._scale if self.log_scale is None else self.log_scale.exp()
 
     @torch.no_grad()
     def _update(self, embedding: Tensor, labels: Tensor) -> None:
