@@ -8,7 +8,7 @@ REQUIREMENTS := $(wildcard requirements/*.txt)
 .PHONY: demo test lint install clean
 demo: install
 	$(BIN)/python tools/prepare_data.py synthetic-lidar
-	$(BIN)/python tools/compare.py synthetic --work-dir work_dirs/demo
+	$(BIN)/python tools/benchmark.py projects/ERDA/benchmarks/demo.yaml
 
 test: install
 	$(BIN)/python -m pytest

@@ -1,7 +1,6 @@
 """The commands as a user calls them."""
 import pytest
 from integration.command import run
-from tiny_scans import write_scan
 
 ERDA = 'projects/ERDA/configs/minkunet_erda_1pct.py'
 
@@ -32,24 +31,3 @@ def test_prepare_data(scans):
     (scans / 'sequences/08/labels/000000.label').write_bytes(b'abc')
     done = run('tools/prepare_data.py', 'semantickitti', scans)
     assert done.returncode == 1 and '08/labels/000000.label: 3 bytes' in done.stderr and 'Traceback' not in done.stderr
-
-
-def test_compare(tmp_path):
-    """Three methods trained and tested by tools/train.py and tools/test.py, a table, a picture; then nothing to do."""
-    root = tmp_path / 'data'
-    for sequence in ('00', '08'):
-        for frame in range(2):
-            write_scan(root, sequence, frame)
-    assert run('tools/prepare_data.py', 'semantickitti', root).returncode == 0
-    options = [f'train_dataloader.dataset.dataset.data_root={root}', f'val_dataloader.dataset.data_root={root}',
-               f'test_dataloader.dataset.data_root={root}', 'train_cfg.max_iters=2']
-    command = ['tools/compare.py', 'mini', '--work-dir', tmp_path / 'work', '--classes', 'car', 'road', '--cfg-options',
-               *options]
-    done = run(*command)
-    assert done.returncode == 0, done.stderr + done.stdout
-    table = (tmp_path / 'work/table.md').read_text()
-    assert 'sparse-only | ERDA | full' in table and 'mIoU of 2' in table and '| budget | 1% | 1% | 100% |' in table
-    assert (tmp_path / 'work/comparison.png').read_bytes()[:4] == b'\x89PNG'
-    done = run(*command)
-    assert done.returncode == 0 and '3 of 3 runs are finished' in done.stdout
-    assert (tmp_path / 'work/table.md').read_text() == table

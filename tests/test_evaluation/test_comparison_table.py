@@ -1,25 +1,22 @@
 import math
 
-import numpy as np
 import pytest
 from rich.console import Console
 
-from erda.evaluation.comparison_table import MethodResult, as_markdown, as_rich_table, comparison_rows, mean_ious
-from erda.evaluation.label_statistics import LabelStatistics
-
-
-def counts(size, labels):
-    """Four scans with so many points, or voxels, and labels on average."""
-    per_class = np.zeros(3, dtype=int)
-    spread = np.array([-2, 0, 0, 2])
-    return LabelStatistics('', ('car', 'road', 'bus'), per_class, per_class, per_class, per_class, size + spread,
-                           labels + spread)
+from erda.evaluation.comparison_table import (
+    LabelCount,
+    MethodResult,
+    as_markdown,
+    as_rich_table,
+    comparison_rows,
+    mean_ious,
+)
 
 
 @pytest.fixture
 def results():
-    few = [counts(1000, 10), counts(300, 9)]
-    all_ = [counts(1000, 1000), counts(300, 300)]
+    few = [LabelCount('', 10.0, 1000.0), LabelCount('', 9.0, 300.0)]
+    all_ = [LabelCount('', 1000.0, 1000.0), LabelCount('', 300.0, 300.0)]
     nan = math.nan
     return [MethodResult('sparse-only', '1%', few, [dict(car=0.5, road=0.75, bus=nan)]),
             MethodResult('full', '100%', all_, [dict(car=0.7, road=0.95, bus=0.0)])]
@@ -41,7 +38,7 @@ def test_chosen_classes(results):
 
 def test_several_seeds():
     runs = [dict(car=0.5, road=0.75), dict(car=0.6, road=0.75), dict(car=0.7, road=0.75)]
-    rows = comparison_rows([MethodResult('ERDA', '1 per class and scan', [counts(1000, 10)], runs)])
+    rows = comparison_rows([MethodResult('ERDA', '1 per class and scan', [LabelCount('', 10.0, 1000.0)], runs)])
     assert ['car', '60.0 ± 10.0'] in rows and ['mIoU of 2', '67.5 ± 5.0'] in rows
     assert not any('voxels' in row[0] for row in rows)
     as_rich_table(rows, 'title')

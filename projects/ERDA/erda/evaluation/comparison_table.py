@@ -5,7 +5,18 @@ from typing import Dict, List, NamedTuple, Optional, Sequence
 
 from rich.table import Table
 
-from .label_statistics import LabelStatistics
+
+class LabelCount(NamedTuple):
+    """Labels that training sees on one base.
+
+    Attributes:
+        base: what is counted, in words.
+        per_scan: mean number of labels in a scan.
+        size: mean number of points or voxels in a scan.
+    """
+    base: str
+    per_scan: float
+    size: float
 
 
 class MethodResult(NamedTuple):
@@ -19,7 +30,7 @@ class MethodResult(NamedTuple):
     """
     name: str
     budget: str
-    labels: Sequence[LabelStatistics]
+    labels: Sequence[LabelCount]
     runs: Sequence[Dict[str, float]]
 
 
@@ -42,8 +53,8 @@ def comparison_rows(results: Sequence[MethodResult], classes: Optional[Sequence[
     rows.append(['budget', *(result.budget for result in results)])
     names = (('labels', 'points'), ('labelled voxels', 'voxels'))
     for (labels, base), counts in zip(names, zip(*(result.labels for result in results))):
-        rows.append([f'{labels} per scan', *(f'{x.labels_per_scan.mean():.0f}' for x in counts)])
-        rows.append([f'of {base} per scan', *(f'{x.sizes.mean():.0f}' for x in counts)])
+        rows.append([f'{labels} per scan', *(f'{x.per_scan:.0f}' for x in counts)])
+        rows.append([f'of {base} per scan', *(f'{x.size:.0f}' for x in counts)])
     rows += [[name, *(_percent([run[name] for run in result.runs]) for result in results)] for name in classes]
     rows.append([f'mIoU of {len(classes)}', *(_percent(mean_ious(result, classes)) for result in results)])
     return rows

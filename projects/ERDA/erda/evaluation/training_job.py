@@ -1,79 +1,183 @@
 """Runs training and test commands as child processes, with their progress instead of their logs on the screen."""
+import datetime
+import fcntl
 import os
+import queue
 import re
+import signal
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import List, NamedTuple, Sequence
+from typing import Callable, List, NamedTuple, Optional, Sequence
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    Task,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
-ITERATION = re.compile(r'(?:Iter|Epoch)\((train|val|test)\) +(?:\[\d+\])?\[\s*(\d+)/(\d+)\](?:.*? loss: ([\d.]+|nan))?')
+ITERATION = re.compile(
+    r'(?:Iter|Epoch)\((train|val|test)\) +(?:\[(\d+)\])?\[\s*(\d+)/(\d+)\](?:.*? loss: ([\d.]+|nan))?')
 
 
 class TrainingJob(NamedTuple):
-    """Commands that run one after the other and share a log file."""
+    """Commands that run one after the other and share a log file.
+
+    Attributes:
+        name: for people.
+        commands: arguments of the Python interpreter for each; asked for when no other process is at work in the folder
+            of the log.
+        log: file that their output is added to; its folder is this job's alone.
+        epochs: of the training, if its log counts steps within an epoch.
+    """
     name: str
-    commands: Sequence[Sequence[str]]
+    commands: Callable[[], Sequence[Sequence[str]]]
     log: Path
+    epochs: int = 1
 
 
 class JobError(RuntimeError):
-    """A command of a job failed; the message ends with the last lines of its log."""
+    """A job failed; the message ends with the last lines of its log."""
 
 
-def run_jobs(jobs: Sequence[TrainingJob], at_once: int = 3) -> None:
+def run_jobs(jobs: Sequence[TrainingJob],
+             at_once: int = 1,
+             gpus: Sequence[str] = (),
+             finished: Callable[[int], None] = lambda number: None) -> List[JobError]:
     """Run jobs, several at the same time, each on one thread and with its own progress bar, and wait for them.
+
+    The children end with this process, unless it is killed by SIGKILL. Then they hold the lock on their log until they
+    are done, and a job with the same log fails.
 
     Args:
         jobs: what to run.
         at_once: how many at the same time.
+        gpus: names of the GPUs to spread them over, as for ``CUDA_VISIBLE_DEVICES``; none for the CPU.
+        finished: called with the number of each job that has ended well, one call at a time; a ``JobError`` from it
+            counts as a failure of the job.
 
-    Raises:
-        JobError: if a command failed; the other jobs are finished first.
+    Returns: errors of the jobs that failed; one failure stops none of the others.
     """
-    if not jobs:
-        return
-    columns = (TextColumn('{task.description:<14}'), BarColumn(), MofNCompleteColumn(),
-               TextColumn('{task.fields[note]}'), TimeElapsedColumn(), TimeRemainingColumn())
-    children: List[subprocess.Popen] = []
-    with Progress(*columns) as progress, ThreadPoolExecutor(at_once) as pool:
-        futures = [
-            pool.submit(_run, job, progress, progress.add_task(job.name, total=None, note='waiting'), children)
-            for job in jobs
-        ]
+    with Progress(TextColumn('{task.description}'), BarColumn(), TaskProgressColumn(),
+                  TextColumn('{task.fields[note]}'), TimeElapsedColumn(), TimeRemainingColumn(),
+                  speed_estimate_period=1800) as progress:
+        crew = _Crew(progress, len(jobs), at_once, gpus)
+        previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+        pool = ThreadPoolExecutor(at_once)
         try:
-            errors = [future.exception() for future in futures]
-        except BaseException:  # Ctrl-C: the children must not go on alone.
-            for child in children:
-                child.terminate()
+            futures = {pool.submit(crew.run, job): number for number, job in enumerate(jobs)}
+            errors = []
+            for future in as_completed(futures):
+                number = futures[future]
+                try:
+                    future.result()
+                    finished(number)
+                except JobError as error:
+                    errors.append(error)
+                    crew.report(f'failed: {jobs[number].name}')
+                else:
+                    crew.report(f'done: {jobs[number].name}')
+            return errors
+        except BaseException:  # Ctrl-C, or a termination: the children must not go on alone.
+            crew.stop()
             raise
-    for error in errors:
-        if error is not None:
-            raise error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+            signal.signal(signal.SIGTERM, previous)
 
 
-def _run(job: TrainingJob, progress: Progress, task, children: List[subprocess.Popen]) -> None:
-    env = dict(os.environ, OMP_NUM_THREADS='1', MKL_NUM_THREADS='1', PYTHONWARNINGS='ignore')
-    job.log.parent.mkdir(parents=True, exist_ok=True)
-    with open(job.log, 'w') as log:
-        for command in job.commands:
-            child = subprocess.Popen(
-                [sys.executable, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env)
-            children.append(child)
-            for line in child.stdout:
-                log.write(line)
-                log.flush()
-                if match := ITERATION.search(line):
-                    phase, done, total, loss = match.groups()
-                    note = f'{phase}, loss {float(loss):.2f}' if loss else phase
-                    if phase == 'train':
-                        progress.update(task, completed=int(done), total=int(total), note=note)
-                    else:
-                        progress.update(task, note=note)
-            if child.wait():
-                progress.update(task, note='failed')
-                tail = ''.join(job.log.read_text().splitlines(keepends=True)[-15:])
-                raise JobError(f'{job.name} failed: {" ".join(command)}\nThe end of {job.log}:\n{tail}')
-    progress.update(task, note='done')
+class _Crew:
+    """What all running jobs share: devices, progress and the list of children."""
+
+    def __init__(self, progress: Progress, jobs: int, at_once: int, gpus: Sequence[str]) -> None:
+        self.progress = progress
+        self.jobs = jobs
+        self.ended = 0
+        self.all = progress.add_task('all', total=jobs, note=f'0 of {jobs}')
+        self.children: List[subprocess.Popen] = []
+        self.stopped = False
+        self.devices: queue.Queue = queue.Queue()
+        for slot in range(at_once):
+            self.devices.put(gpus[slot % len(gpus)] if gpus else None)
+
+    def stop(self) -> None:
+        self.stopped = True
+        for child in self.children:
+            child.terminate()
+
+    def report(self, what: str) -> None:
+        """A line for each job that has ended; without a terminal these are all that is seen."""
+        self.ended += 1
+        self.progress.update(self.all, note=f'{self.ended} of {self.jobs}')
+        seconds = self._task().time_remaining
+        left = f', {datetime.timedelta(seconds=round(seconds))} left' if seconds and self.ended < self.jobs else ''
+        self.progress.console.print(f'{self.ended} of {self.jobs} {what}{left}', markup=False, highlight=False)
+
+    def run(self, job: TrainingJob) -> None:
+        device = self.devices.get()
+        task = self.progress.add_task(job.name, total=1.0, note='starting')
+        try:
+            self._run_locked(job, device, task)
+        except OSError as error:
+            raise JobError(f'{job.name} failed: {error}') from error
+        finally:
+            self.progress.remove_task(task)
+            self.devices.put(device)
+
+    def _run_locked(self, job: TrainingJob, device: Optional[str], task: TaskID) -> None:
+        env = dict(os.environ, OMP_NUM_THREADS='1', MKL_NUM_THREADS='1', PYTHONWARNINGS='ignore')
+        if device is not None:
+            env['CUDA_VISIBLE_DEVICES'] = device
+        job.log.parent.mkdir(parents=True, exist_ok=True)
+        seen = None
+        with open(job.log, 'a') as log:
+            try:  # Children hold the lock too: one that has outlived its parent still writes here.
+                fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise JobError(f'{job.name}: another process is at work in {job.log.parent}. Wait for it, or stop it, '
+                               'and call again.') from None
+            for command in job.commands():
+                if self.stopped:
+                    return
+                child = subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                         text=True, errors='replace', env=env, pass_fds=[log.fileno()])
+                self.children.append(child)
+                if self.stopped:  # stop() may have come too early to see it
+                    child.terminate()
+                for line in child.stdout:
+                    log.write(line)
+                    log.flush()
+                    if match := ITERATION.search(line):
+                        seen = self._show(match, job, task, seen)
+                if child.wait():
+                    tail = ''.join(job.log.read_text(errors='replace').splitlines(keepends=True)[-15:])
+                    raise JobError(f'{job.name} failed: {" ".join(command)}\nThe end of {job.log}:\n{tail}')
+        self._forget(1 - (seen or 0))
+
+    def _show(self, match: re.Match, job: TrainingJob, task: TaskID, seen: Optional[float]) -> Optional[float]:
+        """Show a line of the log; the share of the training that is done, ``seen`` before it."""
+        phase, epoch, done, total, loss = match.groups()
+        note = ' '.join([phase, *([f'epoch {epoch},'] if epoch else []), f'{done}/{total}'])
+        self.progress.update(task, note=f'{note}, loss {float(loss):.2f}' if loss else note)
+        if phase != 'train':
+            return seen
+        share = (int(epoch or 1) - 1 + int(done) / int(total)) / job.epochs
+        self.progress.update(task, completed=share)
+        if seen is None:
+            self._forget(share)  # What an earlier call has done, and what start-up hides, is no speed of this one.
+        else:
+            self.progress.advance(self.all, share - seen)
+        return share
+
+    def _forget(self, share: float) -> None:
+        """Take from all that is to do what is done without having been seen."""
+        self.progress.update(self.all, total=max(self._task().total - share, 0))
+
+    def _task(self) -> Task:
+        return next(task for task in self.progress.tasks if task.id == self.all)

@@ -1,0 +1,89 @@
+"""Results of finished cells as JSON lines."""
+import fcntl
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Tuple
+
+from ..evaluation.comparison_table import LabelCount
+
+
+class CellResult(NamedTuple):
+    """A finished cell; a line of the file.
+
+    Attributes:
+        spec: title of the spec.
+        method, budget, seed: which cell.
+        config: config file, relative to the repository.
+        options: settings merged into it.
+        config_sha256: of the merged config.
+        budget_in_words: what the budget says of itself.
+        labels: on raw points, and on voxels if the segmentor has any.
+        metrics: IoU of each class, ``miou``, ``acc``, ``acc_cls``, in 0 to 1; NaN for a class that neither occurs nor
+            is predicted.
+        iterations: steps of the training.
+        train_seconds: of all parts of an interrupted training, start-up not counted.
+        test_seconds: of the test, start-up not counted.
+        device: that it was trained on.
+        threads: of the training process.
+        git_revision: of the repository, with ``-dirty`` behind it if files had been changed.
+        versions: of Python and the packages.
+        finished: date and time, UTC.
+    """
+    spec: str
+    method: str
+    budget: str
+    seed: int
+    config: str
+    options: Dict[str, Any]
+    config_sha256: str
+    budget_in_words: str
+    labels: List[LabelCount]
+    metrics: Dict[str, float]
+    iterations: int
+    train_seconds: float
+    test_seconds: float
+    device: str
+    threads: int
+    git_revision: str
+    versions: Dict[str, str]
+    finished: str
+
+    @property
+    def key(self) -> Tuple[str, str, int, str]:
+        """What makes it the result of a cell: names, seed and config."""
+        return self.method, self.budget, self.seed, self.config_sha256
+
+
+def append_result(path: Path, result: CellResult) -> None:
+    """Add a line; a line that a kill has cut off is closed first, so that it harms nothing but itself."""
+    fields = result._asdict()
+    fields['labels'] = [label._asdict() for label in result.labels]
+    fields['metrics'] = {key: None if math.isnan(value) else value for key, value in result.metrics.items()}
+    line = json.dumps(fields) + '\n'
+    with open(path, 'ab+') as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if file.seek(0, os.SEEK_END) > 0:
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b'\n':
+                line = '\n' + line
+        file.write(line.encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_results(path: Path) -> Dict[tuple, CellResult]:
+    """The newest result for each key, none if there is no file; a line that a kill has cut off is passed over."""
+    results = {}
+    for line in path.read_text(errors='replace').splitlines() if path.is_file() else ():
+        try:
+            fields = json.loads(line)
+            fields['labels'] = [LabelCount(**label) for label in fields['labels']]
+            fields['metrics'] = {key: float('nan') if value is None else value
+                                 for key, value in fields['metrics'].items()}
+            result = CellResult(**fields)
+        except (ValueError, TypeError, KeyError):
+            continue
+        results[result.key] = result
+    return results
