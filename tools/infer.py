@@ -37,7 +37,7 @@ from erda.inference.segmentor import Segmentor
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_config_arguments(parser)
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('checkpoint', help='checkpoint file, or erda://NAME of a published model')
     parser.add_argument('inputs', nargs='+', type=Path, metavar='INPUT', help='files, or folders of files')
     parser.add_argument('-o', '--out', type=Path, required=True, metavar='DIR', help='folder of the labelled files')
     parser.add_argument('--entropy', action='store_true', help='also write the entropy of the probabilities in nats')

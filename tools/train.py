@@ -1,6 +1,7 @@
 #!/usr/bin/env python
 """Train a segmentor: python tools/train.py CONFIG, with mmengine's usual arguments."""
 import argparse
+import sys
 
 import torch
 from mmengine.runner import Runner
@@ -8,6 +9,8 @@ from mmengine.runner import Runner
 import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
 from erda.command_line import add_runner_arguments, read_config, stop
 from erda.datasets.availability import missing_data
+from erda.zoo.checkpoint_fit import check_training_start
+from erda.zoo.errors import CheckpointError
 
 
 def parse_args() -> argparse.Namespace:
@@ -37,6 +40,11 @@ def main() -> None:
         cfg.load_from = None if args.resume == 'auto' else args.resume
     if message := missing_data(cfg, 'train_dataloader', 'val_dataloader'):
         stop(message)
+    try:
+        if warning := check_training_start(cfg):
+            print(warning, file=sys.stderr)
+    except CheckpointError as error:
+        stop(str(error))
     Runner.from_cfg(cfg).train()
 
 

@@ -1,14 +1,25 @@
 """ERDA for MMDetection3D: train any mmdet3d segmentor from a few labelled points."""
-from .compat import allow_mmengine_checkpoints, format_config_once, store_one_cycle_without_method
+from .compat import (
+    allow_mmengine_checkpoints,
+    format_config_once,
+    load_weights_only,
+    store_one_cycle_without_method,
+    store_plain_values,
+)
 from .ops import install_portable_ops
 from .version import __version__
 
+load_weights_only()
 allow_mmengine_checkpoints()
+store_plain_values()
 store_one_cycle_without_method()
 format_config_once()
 install_portable_ops()  # Before the first import of mmdet3d's models, which import mmcv.ops.
 
 # Registration happens on import.
 from . import datasets, heads, hooks, losses, pseudo_labels, voxelization, weak_labels  # noqa: E402
+from .zoo.checkpoint_file import register_checkpoint_loaders  # noqa: E402
+
+register_checkpoint_loaders()
 
 __all__ = ['__version__', 'datasets', 'heads', 'hooks', 'losses', 'pseudo_labels', 'voxelization', 'weak_labels']

@@ -1,19 +1,34 @@
 """What the stock stack needs to run with current versions of torch; each entry says until when."""
+import os
 from pickle import UnpicklingError
-from typing import Callable
+from typing import Any, Callable
 
+import mmengine.runner.runner
 import numpy as np
 import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.logging import HistoryBuffer
 from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler, _ParamScheduler
+from mmengine.runner import Runner
+
+
+def load_weights_only() -> None:
+    """Makes ``torch.load`` refuse whatever is not weights or plain values, also in older torch.
+
+    Until torch 2.6, which does so by itself, is the oldest one.
+    """
+    if torch.__version__ < '2.6':
+        os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] = '1'  # read at each call
 
 
 def allow_mmengine_checkpoints() -> None:
     """Lets ``torch.load`` with ``weights_only`` read the training history and dataset meta in mmengine's checkpoints.
 
-    Until mmengine allow-lists its own classes (0.10.7 does not). Only what mmengine writes is listed, one by one.
+    Until mmengine allow-lists its own classes (0.10.7 does not). Only what mmengine writes is listed, one by one. Older
+    torch than 2.6 can list nothing, or not enough: it reads what :func:`store_plain_values` lets us write.
     """
+    if torch.__version__ < '2.6':
+        return
     torch.serialization.add_safe_globals([
         ConfigDict,
         HistoryBuffer,
@@ -31,6 +46,40 @@ def _history_statistic(owner: type, name: str) -> Callable:
     if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
         raise UnpicklingError(f'this checkpoint asks for {owner!r}.{name}, which mmengine does not store')
     return getattr(owner, name)
+
+
+def store_plain_values() -> None:
+    """Keeps classes of mmengine and NumPy out of checkpoints, so that every torch reads them, with or without us.
+
+    Until mmengine stores plain values only (0.10.7 does not). What it compares and goes on with is put back on loading.
+    """
+    save, load = mmengine.runner.runner.save_checkpoint, Runner.load_checkpoint
+
+    def save_checkpoint(checkpoint: dict, *args: Any, **kwargs: Any) -> None:
+        save({**checkpoint, **{key: _plain(checkpoint[key]) for key in ('meta', 'message_hub')}}, *args, **kwargs)
+
+    def load_checkpoint(self: Runner, *args: Any, **kwargs: Any) -> dict:
+        checkpoint = load(self, *args, **kwargs)
+        scalars = checkpoint.get('message_hub', {}).get('log_scalars', {})
+        for name, value in scalars.items():
+            if isinstance(value, dict):
+                scalars[name] = HistoryBuffer(**{key: stored.cpu().numpy() for key, stored in value.items()})
+        metainfo = getattr(getattr(self.train_dataloader, 'dataset', None), 'metainfo', None)
+        if metainfo is not None and checkpoint.get('meta', {}).get('dataset_meta') == _plain(metainfo):
+            checkpoint['meta']['dataset_meta'] = metainfo
+        return checkpoint
+
+    mmengine.runner.runner.save_checkpoint, Runner.load_checkpoint = save_checkpoint, load_checkpoint
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, HistoryBuffer):
+        return dict(zip(('log_history', 'count_history'), map(torch.from_numpy, value.data)))
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return (list if isinstance(value, list) else tuple)(map(_plain, value))
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
 
 
 def store_one_cycle_without_method() -> None:

@@ -1,5 +1,4 @@
 """A trained network that maps points to probabilities."""
-from pathlib import Path
 from typing import Any, List, Tuple
 
 import numpy as np
@@ -8,15 +7,13 @@ from mmdet3d.registry import MODELS
 from mmdet3d.structures import Det3DDataSample
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor
 
 from ..datasets.point_cloud_files import PointCloud
+from ..zoo.checkpoint_fit import load_weights
+from ..zoo.errors import CheckpointError
 from .errors import InferenceError
 from .model_inputs import model_inputs
-
-# State that stock heads do not have and prediction does not need.
-TRAINING_STATE = 'decode_head.pseudo_labeler.'
 
 
 class Segmentor:
@@ -24,7 +21,7 @@ class Segmentor:
 
     Args:
         cfg: its config.
-        checkpoint: path or URL of its weights, read with ``weights_only``.
+        checkpoint: path, URL or ``erda://NAME`` of its weights, read with ``weights_only``.
         device: where it runs, such as ``'cpu'`` or ``'cuda'``.
 
     Attributes:
@@ -39,7 +36,10 @@ class Segmentor:
         init_default_scope(cfg.get('default_scope', 'mmdet3d'))
         self.inputs = model_inputs(cfg)
         self.model = MODELS.build(cfg.model)
-        _load_weights(self.model, checkpoint)
+        try:
+            load_weights(self.model, checkpoint)
+        except CheckpointError as error:
+            raise InferenceError(str(error)) from error
         self.model.to(device).eval()
 
     @torch.no_grad()
@@ -111,19 +111,3 @@ def _widen(points: Tensor, window: float) -> Tensor:
     corner = points[:1].clone()
     corner[:, :2] = torch.minimum(low, high - window)
     return torch.cat([points, corner])
-
-
-def _load_weights(model: torch.nn.Module, checkpoint: str) -> None:
-    if '://' not in checkpoint and not Path(checkpoint).is_file():
-        raise InferenceError(f'the checkpoint {checkpoint} does not exist')
-    try:
-        state = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
-        state = state.get('state_dict', state)
-        missing, unexpected = model.load_state_dict(state, strict=False)
-    except Exception as error:  # whatever torch's reader meets in a file of another kind
-        reason = ' '.join(str(error).split())[:200]
-        raise InferenceError(f'the checkpoint {checkpoint} cannot be loaded into this network ({reason})') from error
-    wrong = [key for key in [*missing, *unexpected] if not key.startswith(TRAINING_STATE)]
-    if wrong:
-        raise InferenceError(f'the checkpoint {checkpoint} is not one of this network: {len(wrong)} weights do not '
-                             f'fit, such as {wrong[0]}')

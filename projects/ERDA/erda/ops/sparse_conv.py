@@ -192,7 +192,11 @@ def sparse_convolution(features: Tensor, weight: Tensor, table: SparseConvTable)
             f'sparse convolution: {features.shape[0]} voxels and {weight.shape[0]} kernel offsets '
             f'do not fit a table of {table.num_in} voxels and {table.kernel_volume} offsets')
     device_type = features.device.type
-    if torch.is_autocast_enabled(device_type):
+    if torch.__version__ < '2.4':  # names them by device
+        enabled, autocast_dtype = ((torch.is_autocast_cpu_enabled, torch.get_autocast_cpu_dtype) if device_type == 'cpu'
+                                   else (torch.is_autocast_enabled, torch.get_autocast_gpu_dtype))
+        dtype = autocast_dtype() if enabled() else torch.promote_types(features.dtype, weight.dtype)
+    elif torch.is_autocast_enabled(device_type):
         dtype = torch.get_autocast_dtype(device_type)
     else:
         dtype = torch.promote_types(features.dtype, weight.dtype)

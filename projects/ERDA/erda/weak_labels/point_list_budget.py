@@ -56,6 +56,9 @@ class PointListBudget(Budget):
 
 
 def _read_point_lists(path: Path) -> Dict[str, np.ndarray]:
+    if path.suffix != '.npz' and torch.__version__ < '2.5':  # can allow-list nothing
+        raise ValueError(f'{path}: reading a file of torch.save safely needs torch 2.5 or later; with '
+                         f'{torch.__version__} save the same arrays with numpy.savez.')
     try:
         if path.suffix == '.npz':
             with np.load(path) as arrays:
