@@ -55,7 +55,7 @@ def test_the_same_view_of_the_same_weights_is_the_networks_own(name, roots):
     model = MODELS.build(cfg.model)
     batch = next(iter(Runner.build_dataloader(cfg.train_dataloader)))
     head = model.decode_head
-    hook = SecondViewHook(rotation=0, flip=False, scale=(1, 1))
+    hook = SecondViewHook(rotation=0, scale=(1, 1))
     hook.src_model, hook.ema_model = model, torch.nn.ModuleDict(dict(module=copy.deepcopy(model)))
     hook.before_train_iter(None, 0, batch)
     views = [sample.gt_pts_seg.second_view for sample in batch['data_samples']]

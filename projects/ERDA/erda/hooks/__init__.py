@@ -1,11 +1,10 @@
 from .loss_ramp_hook import LossRampHook
 from .pseudo_label_quality_hook import PseudoLabelQualityHook
 from .random_state_hook import RandomStateHook
-from .scan_mix_hook import ScanMixHook
 from .second_view_hook import SecondViewHook
 from .weak_class_weight_hook import WeakClassWeightHook, inverse_log_weights
 
 __all__ = [
-    'LossRampHook', 'PseudoLabelQualityHook', 'RandomStateHook', 'ScanMixHook', 'SecondViewHook', 'WeakClassWeightHook',
+    'LossRampHook', 'PseudoLabelQualityHook', 'RandomStateHook', 'SecondViewHook', 'WeakClassWeightHook',
     'inverse_log_weights'
 ]

@@ -15,7 +15,7 @@ class SecondViewHook(EMAHook):
     """Pseudo-labels look at the batch from another side: an averaged copy of the segmentor sees it turned anew.
 
     Before each step the exponential moving average of the segmentor, in evaluation mode and without gradient, sees
-    every scan of the batch under a rotation about z, flips and a scale of their own. What enters or leaves its
+    every scan of the batch under a rotation about z and a scale of its own. What enters or leaves its
     classifier at each point becomes the input of the head's pseudo-labeler, which takes the mean over the points of a
     voxel. With a :class:`erda.pseudo_labels.PredictionPseudoLabeler` this is a mean teacher.
 
@@ -24,8 +24,9 @@ class SecondViewHook(EMAHook):
 
     Args:
         momentum: weight of the newest weights in the average, in (0, 1).
-        rotation: largest angle about z, radians; 0 with ``flip=False`` and ``scale=(1, 1)`` is the same view.
-        flip: mirror x and y, each with probability 1/2.
+        rotation: largest angle about z, radians; 0 with ``scale=(1, 1)`` is the same view.
+        flip: mirror x and y, each with probability 1/2. For pipelines that do so too: a segmentor that has never seen
+            a mirrored street says little of use about one.
         scale: smallest and largest scale.
         kwargs: arguments of ``EMAHook``.
 
@@ -38,7 +39,7 @@ class SecondViewHook(EMAHook):
     def __init__(self,
                  momentum: float = 0.01,
                  rotation: float = math.pi,
-                 flip: bool = True,
+                 flip: bool = False,
                  scale: Tuple[float, float] = (0.95, 1.05),
                  **kwargs) -> None:
         if rotation < 0 or not 0 < scale[0] <= scale[1]:
