@@ -29,10 +29,12 @@ def test_every_config_takes_a_step_and_predicts(cfg):
     moved = {key for key, value in model.state_dict().items() if not torch.equal(value, before[key])}
     assert {'decode_head.conv_seg.weight', 'decode_head.conv_seg.bias'} & moved
     assert any(key.startswith('backbone.') and key.endswith(('weight', 'kernel')) for key in moved)
-    erda = cfg.model.decode_head.pseudo_labeler is not None
-    assert ('decode_head.pseudo_labeler.prototypes' in moved) == erda
+    head = cfg.model.decode_head
+    labeler = head.pseudo_labeler and head.pseudo_labeler.type
+    assert ('decode_head.pseudo_labeler.prototypes' in moved) == (labeler == 'PrototypePseudoLabeler')
     expected = {'loss_ce', 'loss_lovasz'} if cfg.model.type == 'Cylinder3D' else {'loss_sem_seg'}
-    expected |= {'loss_erda'} if erda else set()
+    expected |= {'loss_erda'} if labeler else set()
+    expected |= {'loss_pseudo_label'} if head.get('labelled_weight') else set()
     expected |= {'loss_regularize'} if 'loss_regularization' in cfg.model else set()
     assert {name.split('.')[-1] for name in losses} - {'loss'} == expected
 
