@@ -28,6 +28,13 @@ def test_prototypes_over_a_sequence_of_batches():
     assert labeler.seen.tolist() == [True, True, False]
 
 
+def test_without_momentum_a_prototype_is_the_mean_of_the_batch():
+    labeler = identity_labeler(momentum=0.0)
+    labeler(torch.tensor([[1e4, -1e4], [3., 3.]]), torch.tensor([0, 1]))
+    labeler(torch.tensor([[1e-3, 0.], [3e-3, 0.], [9., 9.]]), torch.tensor([0, 0, UNLABELED]))
+    assert torch.equal(labeler.prototypes, torch.tensor([[2e-3, 0.], [3., 3.], [0., 0.]]))
+
+
 def test_pseudo_labels_are_scaled_cosines():
     labeler = identity_labeler(scale=2.0)
     features = torch.tensor([[3., 0.], [0., 2.], [1., 1.]])
@@ -68,6 +75,13 @@ def test_state_travels_with_the_checkpoint():
     first(features, labels)
     second.load_state_dict(first.state_dict())
     torch.testing.assert_close(second.eval()(features, labels), first.eval()(features, labels))
+
+
+def test_names_in_the_checkpoint():
+    layers = ['0.weight', '1.weight', '1.bias', '1.running_mean', '1.running_var', '1.num_batches_tracked', '3.weight',
+              '3.bias']
+    expected = ['prototypes', 'seen', *(f'projection.{name}' for name in layers)]
+    assert list(PrototypePseudoLabeler(4, 3).state_dict()) == expected
 
 
 def test_width_depth_and_autocast():
@@ -113,3 +127,18 @@ def test_learned_scale():
     (logits.softmax(1) * logits).sum().backward()
     assert learned.log_scale.grad.abs() > 0
     assert learned.scale.item() == pytest.approx(5)
+
+
+def test_an_embedding_that_overflows_does_not_stay():
+    labeler, labels = identity_labeler(momentum=0.5), torch.tensor([0, 1])
+    labeler(torch.tensor([[1., 0.], [0., 1.]]), labels)
+    before = labeler.prototypes.clone()
+    labeler(torch.tensor([[torch.inf, 0.], [0., 3.]]), labels)
+    assert torch.equal(labeler.prototypes, before)
+
+
+def test_half_precision_with_an_unseen_class():
+    labeler = identity_labeler().half()
+    labeler.train()
+    logits = labeler(torch.tensor([[1., 0.], [0., 1.]]).half(), torch.tensor([0, UNLABELED]))
+    assert logits.isfinite().all()

@@ -69,13 +69,34 @@ def test_evaluation_is_deterministic():
     torch.manual_seed(1)
     first = labeler(x, hidden(1000))
     assert torch.equal(labeler(x, hidden(1000)), first)
+    for count in (11, 1000, 20_000_000):  # beyond what float32 can count
+        index = labeler._sample(torch.full((1, ), UNLABELED).expand(count))
+        assert len(set(index.tolist())) == 10 and index[0] == 0 and count * 0.9 - 1 <= index[-1] < count
 
 
 @pytest.mark.parametrize('n', [0, 1, 2])
 @pytest.mark.parametrize('training', [True, False])
 def test_few_points(n, training):
-    pseudo_logits = build().train(training)(features(n), hidden(n))
+    labeler = build().train(training)
+    pseudo_logits = labeler(features(n), hidden(n))
     assert pseudo_logits.shape == (n, K) and pseudo_logits.isfinite().all()
+    pseudo_logits.sum().backward()  # every parameter takes part, or the other ranks would wait for it
+    assert all(parameter.grad.isfinite().all() for parameter in labeler.parameters())
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize('training', [True, False])
+def test_autocast(dtype, training):
+    labeler = build(num_layers=1).train(training)
+    torch.nn.init.zeros_(labeler.projection[0].bias)
+    x = features(30)
+    x[3] = 0  # has no direction
+    with torch.autocast('cpu', dtype):
+        pseudo_logits = labeler(x, hidden(30))
+    assert pseudo_logits.isfinite().all()
+    torch.testing.assert_close(pseudo_logits.float(), labeler(x, hidden(30)), atol=0.3, rtol=0)
+    pseudo_logits.float().square().sum().backward()
+    assert all(parameter.grad.isfinite().all() for parameter in labeler.parameters())
 
 
 @pytest.mark.parametrize('arguments', [

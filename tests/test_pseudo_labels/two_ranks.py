@@ -37,10 +37,10 @@ def losses() -> list:
 
 
 def batches() -> list:
-    """Three steps of two halves: class 3 on rank 0 alone, then nothing labelled on rank 1, then on neither."""
+    """Steps of two halves: class 3 on rank 0 alone; nothing labelled on rank 1, on neither; all of it on rank 1."""
     generator = torch.Generator().manual_seed(1)
     steps = []
-    for step in range(3):
+    for step in range(4):
         halves = []
         for rank, size in enumerate(SIZES):
             labels = torch.full((size, ), UNLABELED)
@@ -48,6 +48,8 @@ def batches() -> list:
                 labels[:4 - rank] = torch.arange(4 - rank)
             elif step == 1 and rank == 0:
                 labels[:6] = torch.tensor([0, 1, 1, 2, 2, 2])
+            elif step == 3 and rank == 1:
+                labels[:] = torch.arange(size) % K
             halves.append((torch.randn(size, C, generator=generator), labels))
         steps.append(halves)
     return steps

@@ -7,11 +7,11 @@ from mmdet3d.registry import MODELS
 from mmengine.dist import all_reduce
 from torch import Tensor, nn
 
+from .cosine_similarity import cosine_similarity
 from .projection import Projection
 
 # exp(-1e4) is an exact zero in every float type, and unlike -inf it keeps 0 * log 0 finite; it fits into float16.
 NO_MASS = -1e4
-EPSILON = 1e-6  # a shorter embedding has no direction
 
 
 @MODELS.register_module()
@@ -82,10 +82,8 @@ class PrototypePseudoLabeler(nn.Module):
         embedding = self.projection(features)
         if self.training:
             self._update(embedding.detach(), labels)
-        prototypes = self.scale * F.normalize(self.prototypes, dim=-1)
-        length = torch.linalg.vector_norm(embedding, dim=-1, keepdim=True).clamp(min=EPSILON)
-        # Dividing N x K products is cheaper than normalising N x D embeddings; a class never seen has a product of 0.
-        return embedding @ prototypes.T.to(embedding.dtype) / length + torch.where(self.seen, 0, NO_MASS)
+        # The prototype of a class never seen is still zero, and so is its cosine.
+        return cosine_similarity(embedding, self.prototypes, self.scale) + torch.where(self.seen, 0, NO_MASS)
 
     @property
     def scale(self) -> Union[float, Tensor]:
@@ -103,7 +101,8 @@ class PrototypePseudoLabeler(nn.Module):
         all_reduce(statistics)  # One K x (D + 1) tensor gives every rank the prototypes of the joint batch.
         sums, counts = statistics[:, :-1], statistics[:, -1]
 
-        present = counts > 0
+        # One embedding that overflows would otherwise stay in a prototype for good.
+        present = (counts > 0) & sums.isfinite().all(dim=1)
         mean = sums / counts.clamp(min=1)[:, None]
         momentum = torch.where(self.seen, self.momentum, 0.0)[:, None]
         updated = momentum * self.prototypes + (1 - momentum) * mean

@@ -1,10 +1,10 @@
 from typing import Optional
 
 import torch
-import torch.nn.functional as F
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
+from .cosine_similarity import cosine_similarity
 from .projection import Projection
 
 
@@ -81,14 +81,12 @@ class QueryPseudoLabeler(nn.Module):
         if features.dim() != 2 or labels.shape != features.shape[:1]:
             raise ValueError(f'features {tuple(features.shape)} must be [N, C] and labels {tuple(labels.shape)} [N]')
         embedding = self.projection(features)
-        queries = self.queries
-        if len(embedding):
-            keys = embedding[self._sample(labels)][None]
-            for attention, norm in zip(self.attentions, self.norms):
-                # Normalised in front of the attention, not behind it: the sum stays free to grow or shrink.
-                refined, _ = attention(norm(queries)[None], keys, keys, need_weights=False)
-                queries = queries + refined[0]
-        return self.scale * F.normalize(embedding, dim=-1) @ F.normalize(queries, dim=-1).T
+        queries, keys = self.queries, embedding[self._sample(labels)][None]
+        for attention, norm in zip(self.attentions, self.norms):
+            # Normalised in front of the attention, not behind it: the sum stays free to grow or shrink.
+            refined, _ = attention(norm(queries)[None], keys, keys, need_weights=False)
+            queries = queries + refined[0]
+        return cosine_similarity(embedding, queries, self.scale)
 
     def _sample(self, labels: Tensor) -> Tensor:
         """Indices of the points that attention looks at, evenly spread in evaluation mode."""
@@ -96,7 +94,7 @@ class QueryPseudoLabeler(nn.Module):
         if count <= self.num_samples:
             return torch.arange(count, device=labels.device)
         if not self.training:
-            return torch.linspace(0, count - 1, self.num_samples, device=labels.device).long()
+            return torch.arange(self.num_samples, device=labels.device) * count // self.num_samples
         # Drawn on the CPU, whose generator decides the run, whatever the device.
         rank = torch.randperm(count).to(labels.device)
         labelled = (labels >= 0) & (labels < self.num_classes)
