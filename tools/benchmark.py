@@ -1,38 +1,27 @@
 #!/usr/bin/env python
-"""Train and test a matrix of methods, label budgets and seeds; make tables and plots of it.
+"""Train and test a matrix of methods, label budgets and seeds; make tables and pictures of it.
 
 Finished parts are kept: a second call with the same spec trains nothing, an interrupted one goes on where it was.
 """
 import argparse
 import os
+import shlex
+import signal
+import sys
 from pathlib import Path
-from typing import List
 
-import matplotlib
-import torch
 from rich.console import Console
-from rich.markup import escape
 
 import erda  # noqa: F401  Before any config is read: registers everything and installs the portable kernels.
-from erda.benchmark.plots import draw_miou_by_budget, draw_pseudo_labels, draw_training_curves
-from erda.benchmark.results import CellResult, append_result, read_results
-from erda.benchmark.runs import CellRun, ResultMaker, make_runs, training_job
-from erda.benchmark.spec import BenchmarkSpec, SpecError, read_spec
-from erda.benchmark.tables import (
-    as_summary_table,
-    class_results,
-    label_lines,
-    mean_classes,
-    summarize,
-    summary_rows,
-)
+from erda.benchmark.cells import make_runs
+from erda.benchmark.report import block_name, write_report
+from erda.benchmark.results import read_results
+from erda.benchmark.runs import CellRunner
+from erda.benchmark.spec import SpecError, choose_cells, read_spec
 from erda.command_line import stop
 from erda.config import ConfigError
 from erda.datasets.availability import missing_data
-from erda.evaluation.comparison_picture import draw_comparison
-from erda.evaluation.comparison_table import as_markdown, as_rich_table, comparison_rows
-from erda.evaluation.marked_block import MarkerError, replace_block
-from erda.evaluation.training_job import run_jobs
+from erda.evaluation.marked_table import MarkError, find_marked
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -42,113 +31,83 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('spec', type=Path, help='YAML file, such as those in projects/ERDA/benchmarks')
     parser.add_argument('--work-dir', type=Path, help='folder for everything (default: work_dirs/SPEC)')
     parser.add_argument('--methods', nargs='+', metavar='NAME', help='only these')
-    parser.add_argument('--budgets', nargs='+', metavar='NAME', help='only these')
+    parser.add_argument('--budgets', nargs='+', metavar='NAME',
+                        help='only these; "own" is that of methods with labels of their own')
     parser.add_argument('--seeds', nargs='+', type=int, metavar='N', help='only these')
-    parser.add_argument('--at-once', type=int, metavar='N',
-                        help='trainings at the same time, each on one thread or GPU (default: all GPUs or CPU cores)')
+    parser.add_argument('--at-once', type=positive, metavar='N',
+                        help='trainings at the same time, each on one thread or GPU (default: as many as those)')
     parser.add_argument('--dry-run', action='store_true', help='list the cells and what is left to do')
-    parser.add_argument('--table-only', action='store_true', help='tables and plots of what is finished')
+    parser.add_argument('--table-only', action='store_true', help='tables and pictures of what is finished')
     parser.add_argument('--markdown', type=Path, metavar='FILE',
-                        help='put the table between <!-- benchmark: SPEC --> and <!-- /benchmark: SPEC --> there, too')
+                        help='put the table between <!-- benchmark: SPEC --> and <!-- /benchmark --> there, too')
     args = parser.parse_args()
     args.work_dir = args.work_dir or Path('work_dirs') / args.spec.stem
     return args
 
 
+def positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
+
+
 def main() -> None:
     args = parse_args()
-    matplotlib.use('Agg')
     console = Console()
     try:
         spec = read_spec(args.spec, ROOT)
-        runs = make_runs(chosen_cells(spec, args), args.work_dir)
-    except (SpecError, ConfigError) as error:
+        runs = make_runs(choose_cells(spec, args.methods, args.budgets, args.seeds), args.work_dir)
+        if args.markdown:
+            find_marked(args.markdown, block_name(spec))
+    except (SpecError, ConfigError, MarkError) as error:
         stop(str(error))
+    if unknown := set(spec.classes or ()) - set(runs[0].cfg.class_names):
+        stop(f'{args.spec}: classes: {min(unknown)!r} is none of {", ".join(runs[0].cfg.class_names)}.')
+
     path = args.work_dir / 'results.jsonl'
-    todo = [run for run in runs if finished_result(run, path) is None]
+    results = read_results(path)
+    todo = [run for run in runs if run.key not in results]
     if args.dry_run:
         for run in runs:
-            state = 'to run' if run in todo else 'finished'
-            if run in todo and run.checkpoint:
-                state = f'to resume from {run.checkpoint.name}'
+            state = run.state if run in todo else 'finished'
             console.print(f'{run.cell.name}: {run.length}, {state}', markup=False, highlight=False)
         return
-    if not args.table_only:
-        if todo and (message := missing_data(todo[0].cfg, 'train_dataloader', 'test_dataloader')):
-            stop(f'{message}\n{spec.prepare or ""}'.strip())
-        errors = run_cells(todo, spec, args, path, console)
-    else:
-        errors = []
-    results = [result for run in runs if (result := finished_result(run, path)) is not None]
-    if results:
-        write_tables(spec, runs, results, args, console)
-    if errors or (args.table_only and not results):
-        stop('\n\n'.join(map(str, errors)) or f'No cell is finished in {args.work_dir}.')
 
-
-def chosen_cells(spec: BenchmarkSpec, args: argparse.Namespace) -> list:
-    """The cells of the spec that the arguments leave."""
-    cells = spec.cells
-    for key, wanted in (('method', args.methods), ('budget', args.budgets), ('seed', args.seeds)):
-        known = {getattr(cell, key) for cell in spec.cells}
-        if wanted and (unknown := [x for x in wanted if x not in known]):
-            raise SpecError(f'{args.spec} has no {key} {unknown[0]!r}; it has {", ".join(map(str, sorted(known)))}.')
-        cells = [cell for cell in cells if not wanted or getattr(cell, key) in wanted]
-    return cells
-
-
-def finished_result(run: CellRun, path: Path) -> CellResult:
-    """The newest result of a cell with exactly this config, if there is one."""
-    results = [result for result in read_results(path) if result.belongs_to(run.cell)
-               and result.config_sha256 == run.sha256]
-    return results[-1] if results else None
-
-
-def run_cells(todo: List[CellRun], spec: BenchmarkSpec, args: argparse.Namespace, path: Path, console: Console) -> list:
-    """Run what is not finished; errors of the cells that failed."""
-    maker = ResultMaker(spec.title, ROOT)
-    for run in [run for run in todo if run.metrics]:  # killed between its test and its line
-        append_result(path, maker.result(run))
-        todo.remove(run)
-    gpus = torch.cuda.device_count()
-    at_once = args.at_once or gpus or len(os.sched_getaffinity(0))
-    console.print(f'{len(todo)} cells to run in {args.work_dir}, {at_once} at once; '
-                  'logs in BUDGET/METHOD/seed_N/log.txt')
-    jobs = [training_job(run, ROOT / 'tools') for run in todo]
-    return run_jobs(jobs, at_once, gpus, lambda number: append_result(path, maker.result(todo[number])))
-
-
-def write_tables(spec: BenchmarkSpec, runs: List[CellRun], results: List[CellResult], args: argparse.Namespace,
-                 console: Console) -> None:
-    """Tables on the screen and in files, plots beside them."""
-    class_names = runs[0].cfg.class_names
-    classes = mean_classes(results, class_names, spec.classes)
-    summaries = summarize(results, classes)
-    rows = summary_rows(summaries, spec.baseline)
-    seeds = ', '.join(map(str, sorted({result.seed for result in results})))
-    note = f'mean over {len(classes)} classes, seeds {seeds}'
-    console.print(as_summary_table(rows, escape(f'{spec.title}\n{note}')))
-    text = f'{as_markdown(rows)}\n{note[0].upper()}{note[1:]}, `tools/benchmark.py {args.spec}`.\n\n'
-    text += '\n'.join(label_lines(results)) + '\n'
-    (args.work_dir / 'table.md').write_text(text)
-    by_class = comparison_rows(class_results(results, class_names), classes)
-    (args.work_dir / 'classes.md').write_text(as_markdown(by_class))
-    if len(by_class[0]) <= 5:
-        console.print(as_rich_table(by_class, f'IoU in percent, seeds {seeds}'))
-    if args.markdown:
+    errors = []
+    if todo and not args.table_only:
+        for run in todo:
+            if message := missing_data(run.cfg, 'train_dataloader', 'val_dataloader', 'test_dataloader'):
+                stop(message + (f'\nThis spec expects that of:  {spec.prepare}' if spec.prepare else ''))
+        console.print(f'{len(todo)} of {len(runs)} cells to run in {args.work_dir}; logs in BUDGET/METHOD/seed_N/'
+                      'log.txt', markup=False, highlight=False)
         try:
-            replace_block(args.markdown, f'benchmark: {spec.name}', text)
-        except MarkerError as error:
+            errors = CellRunner(spec.title, path, ROOT, ROOT / 'tools').run(todo, args.at_once)
+        except KeyboardInterrupt:
+            print('Interrupted; the same call goes on from here.', file=sys.stderr)
+            sys.exit(128 + signal.SIGINT)
+        results = read_results(path)
+    finished = [run for run in runs if run.key in results]
+    if finished:
+        try:
+            write_report(spec, finished, [results[run.key] for run in finished], args.work_dir, command(args), console,
+                         args.markdown)
+        except MarkError as error:
             stop(str(error))
+    elif args.table_only:
+        stop(f'No cell is finished in {args.work_dir}.')
+    if errors:
+        sys.exit('\n\n'.join([*map(str, errors), f'{len(errors)} of {len(todo)} cells failed.']))
 
-    draw_miou_by_budget(args.work_dir / 'miou_by_budget.png', summaries, results)
-    draw_training_curves(args.work_dir / 'training_curves.png', runs)
-    draw_pseudo_labels(args.work_dir / 'pseudo_labels.png', runs)
-    if spec.picture:
-        first = {run.cell.method: run for run in reversed(runs) if run.checkpoint}
-        draw_comparison(args.work_dir / 'comparison.png', {method: run.cfg for method, run in first.items()},
-                        {method: str(run.checkpoint) for method, run in first.items() if method != 'full'})
-    console.print(f'Tables and plots: {args.work_dir}/*.md, *.png')
+
+def command(args: argparse.Namespace) -> str:
+    """What a reader calls for the same results."""
+    spec = args.spec.resolve()
+    words = ['python', 'tools/benchmark.py', os.path.relpath(spec, ROOT) if ROOT in spec.parents else args.spec.name]
+    for key in ('methods', 'budgets', 'seeds'):
+        if names := getattr(args, key):
+            words += [f'--{key}', *map(str, names)]
+    return shlex.join(words)
 
 
 if __name__ == '__main__':

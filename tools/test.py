@@ -1,23 +1,57 @@
 #!/usr/bin/env python
-"""Test a checkpoint: python tools/test.py CONFIG CHECKPOINT. Prints the IoU of each class and the mean."""
-import argparse
-import os
-from pathlib import Path
+"""Test checkpoints: IoU and accuracy of each class, and the labels that the training saw.
 
-from mmengine.config import ConfigDict
-from mmengine.runner import Runner
+    python tools/test.py CONFIG CHECKPOINT
+    python tools/test.py CONFIG CHECKPOINT CHECKPOINT --names sparse-only ERDA --out results --table README.md:mini
+
+Several checkpoints give one table with a column for each. --table puts it between the lines <!-- test: NAME --> and
+<!-- /test --> of a Markdown file. The numbers are those of mmdet3d's SegMetric, which the configs name, from confusion
+matrices that are counted scan by scan.
+"""
+import argparse
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Dict, List, Optional, Tuple
+
+from mmengine.config import Config
+from rich.console import Console
 
 import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
 from erda.command_line import add_runner_arguments, read_config, stop
 from erda.datasets.availability import missing_data
-from erda.evaluation.metrics_file import write_metrics
+from erda.evaluation.checkpoint_test import build_test_set, config_for_test, has_labels, run_test, weights_sha256
+from erda.evaluation.marked_table import find_marked, update_marked
+from erda.evaluation.test_report import (
+    CheckpointResult,
+    as_report,
+    as_screen_table,
+    config_sha256,
+    folder_name,
+    notes,
+    short_names,
+    write_report,
+)
+from erda.evaluation.trained_labels import TrainedLabels, count_labels, trained_labels
+from erda.zoo.checkpoint_file import read_checkpoint
+from erda.zoo.checkpoint_fit import check_weights
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_runner_arguments(parser)
-    parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument('--out', type=Path, metavar='DIR', help='also write the metrics to DIR/metrics.json')
+    parser.add_argument('checkpoints', nargs='+', metavar='CHECKPOINT',
+                        help='checkpoint file, or erda://NAME of a published model')
+    parser.add_argument('--names', nargs='+', metavar='NAME', help='names of the checkpoints in the table '
+                        '(default: what differs in their paths)')
+    parser.add_argument('--out', type=Path, metavar='DIR',
+                        help='write metrics.json and metrics.md there; of several checkpoints metrics.md and NAME/...')
+    parser.add_argument('--table', metavar='FILE[:NAME]',
+                        help='renew the table of that name in a Markdown file (default: the name of the config)')
+    parser.add_argument('--save-predictions', type=Path, metavar='DIR',
+                        help="write .label files in the layout of SemanticKITTI's benchmark, or PLY for other data; of "
+                        'several checkpoints to DIR/NAME')
     parser.add_argument('--tta', action='store_true', help='average predictions over flips, rotations and scales')
     return parser.parse_args()
 
@@ -25,17 +59,79 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     cfg = read_config(args)
-    if '://' not in args.checkpoint and not os.path.isfile(args.checkpoint):
-        stop(f'The checkpoint {args.checkpoint} does not exist.')
     if message := missing_data(cfg, 'test_dataloader'):
         stop(message)
-    cfg.load_from = args.checkpoint
-    if args.tta:
-        cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
-        cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
-    metrics = Runner.from_cfg(cfg).test()
+    try:
+        names = checkpoint_names(args)
+        table = marked_table(args)
+        dataset = build_test_set(cfg)
+        check_labels(has_labels(dataset), args)
+        test_cfg = config_for_test(cfg, dataset, args.tta)
+        for checkpoint in args.checkpoints:
+            check_weights(cfg, checkpoint)
+    except ValueError as error:  # of data, checkpoints and marks: messages for a person
+        stop(str(error))
+    results, console = [], Console()
+    command = shlex.join(['python', *sys.argv])
+    counted: Dict[str, TrainedLabels] = {}
+    for name, checkpoint in zip(names, args.checkpoints):
+        folder = args.save_predictions
+        if folder and len(names) > 1:
+            folder /= folder_name(name)
+        confusion = run_test(test_cfg, checkpoint, folder)
+        if confusion is None:  # no labels, or another process
+            continue
+        results.append(
+            CheckpointResult(name, checkpoint, weights_sha256(checkpoint), args.config, config_sha256(cfg),
+                             list(dataset.metainfo['label2cat'].values()), dataset.metainfo['ignore_index'], confusion,
+                             len(dataset), args.tta, labels_of(checkpoint, cfg, counted)))
+        if len(names) > 1:
+            console.print(name, markup=False, highlight=False)
+            console.print(as_screen_table(results[-1:]))
+    if not results:
+        return
+    console.print(as_screen_table(results))
+    for line in notes(results, command):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     if args.out:
-        write_metrics(args.out / 'metrics.json', metrics, args.config, args.checkpoint)
+        write_report(args.out, results, command)
+    if table:
+        update_marked(*table, as_report(results, command))
+
+
+def checkpoint_names(args: argparse.Namespace) -> List[str]:
+    """A name for each checkpoint."""
+    names = args.names or short_names(args.checkpoints)
+    if len(names) != len(args.checkpoints) or len({folder_name(name) for name in names}) < len(names):
+        raise ValueError(f'{len(args.checkpoints)} checkpoints need as many different --names.')
+    return names
+
+
+def marked_table(args: argparse.Namespace) -> Optional[Tuple[Path, str]]:
+    """File and block of ``--table``, found before hours of testing."""
+    if args.table is None:
+        return None
+    file, colon, name = args.table.rpartition(':')
+    path, block = Path(file if colon else name), f'test: {name if colon else Path(args.config).stem}'
+    find_marked(path, block)
+    return path, block
+
+
+def check_labels(has_labels: bool, args: argparse.Namespace) -> None:
+    """Without a ground truth there is nothing but predictions."""
+    if not has_labels and (args.out or args.table or not args.save_predictions):
+        raise ValueError('The test data have no labels, so there is nothing to compare with and no table. Give '
+                         '--save-predictions DIR alone.')
+
+
+def labels_of(checkpoint: str, cfg: Config, counted: Dict[str, TrainedLabels]) -> TrainedLabels:
+    """The labels of a checkpoint, each kind counted once."""
+    meta = read_checkpoint(checkpoint).get('meta')
+    labels = trained_labels(meta if isinstance(meta, dict) else {}, cfg)
+    key = json.dumps([labels.budget, labels.seed])
+    if key not in counted:
+        counted[key] = count_labels(labels, cfg)
+    return labels._replace(count=counted[key].count)
 
 
 if __name__ == '__main__':

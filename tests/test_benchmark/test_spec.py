@@ -1,12 +1,13 @@
 import pytest
 import yaml
 
-from erda.benchmark.spec import SpecError, read_spec
+from erda.benchmark.spec import SpecError, choose_cells, read_spec
 
 SPEC = dict(
-    title='Try', seeds=[1, 2], options={'a.b': 1, 'c': 0},
-    budgets={'0.1%': {'ratio': 0.001}, '1%': {'ratio': 0.01}},
-    methods={'sparse-only': dict(config='a.py'), 'ours': dict(config='b.py', budgets=['1%'], options={'c': None})},
+    title='Try', seeds=[2, 1], options={'a.b': 1, 'c': 0},
+    budgets={'0.1%': {'ratio': 0.001}, '1%': {'ratio': 0.01, 'c': 1}},
+    methods={'sparse-only': dict(config='a.py'), 'ours': dict(config='b.py', budgets=['1%'], options={'c': None}),
+             'full': dict(config='a.py', budgets=[])},
     baseline='sparse-only')
 
 
@@ -17,8 +18,8 @@ def read(tmp_path):
 
     def read(content, **changes):
         path = tmp_path / 'try.yaml'
-        content = content if isinstance(content, str) else yaml.safe_dump({**content, **changes}, sort_keys=False)
-        path.write_text(content)
+        text = content if isinstance(content, str) else yaml.safe_dump({**content, **changes}, sort_keys=False)
+        path.write_text(text)
         return read_spec(path, tmp_path)
 
     return read
@@ -27,25 +28,68 @@ def read(tmp_path):
 def test_cells(read, tmp_path):
     spec = read(SPEC)
     assert (spec.name, spec.baseline, spec.classes, spec.picture) == ('try', 'sparse-only', None, False)
+    assert (spec.methods, spec.budgets) == (['sparse-only', 'ours', 'full'], ['0.1%', '1%'])
     assert [(cell.method, cell.budget, cell.seed) for cell in spec.cells] == [
-        ('sparse-only', '0.1%', 1), ('sparse-only', '0.1%', 2), ('sparse-only', '1%', 1), ('sparse-only', '1%', 2),
-        ('ours', '1%', 1), ('ours', '1%', 2)]
-    last = spec.cells[-1]
-    assert last.config == tmp_path / 'b.py'
-    assert last.options == {'a.b': 1, 'c': None, 'ratio': 0.01, 'randomness.seed': 2,
-                            'train_dataloader.dataset.seed': 2}
-    assert str(last.folder) == '1pct/ours/seed_2' and str(spec.cells[0].folder) == '0.1pct/sparse-only/seed_1'
+        (method, budget, seed) for seed in (2, 1) for method, budget in (
+            ('sparse-only', '0.1%'), ('sparse-only', '1%'), ('ours', '1%'), ('full', 'own'))]
+    ours, full = spec.cells[6:]
+    assert ours.config == tmp_path / 'b.py' and (ours.name, full.name) == ('ours, 1%, seed 1', 'full, seed 1')
+    seed = {'randomness.seed': 1, 'train_dataloader.dataset.seed': 1}
+    assert ours.options == {'a.b': 1, 'ratio': 0.01, 'c': None, **seed}
+    assert 'ratio' not in full.options
+    assert [str(cell.folder) for cell in spec.cells[:4]] == [
+        '0.1pct/sparse-only/seed_2', '1pct/sparse-only/seed_2', '1pct/ours/seed_2', 'own/full/seed_2']
+
+
+def test_choice_of_cells(read):
+    spec = read(SPEC)
+    assert choose_cells(spec) == spec.cells
+    chosen = choose_cells(spec, methods=['full', 'sparse-only'], budgets=['own', '1%'], seeds=[1])
+    assert [cell.name for cell in chosen] == ['sparse-only, 1%, seed 1', 'full, seed 1']
+    with pytest.raises(SpecError, match='try has no seed 3; it has 2, 1'):
+        choose_cells(spec, seeds=[3])
+    with pytest.raises(SpecError, match="no budget '2%'; it has 0.1%, 1%, own"):
+        choose_cells(spec, budgets=['2%'])
+    with pytest.raises(SpecError, match='no cell with these'):
+        choose_cells(spec, methods=['full'], budgets=['1%'])
+
+
+def test_options_are_merged_where_the_last_of_equal_keys_stands(read):
+    options = read(SPEC).cells[2].options
+    assert list(options) == ['a.b', 'ratio', 'c', 'randomness.seed', 'train_dataloader.dataset.seed']
+
+
+def test_values_keep_their_types(read):
+    spec = read("title: x\nseeds: [0]\nmethods: {m: {config: a.py}}\noptions: {a: 1e-3, b: 4E5, c: '1e-3', "
+                "d: [1, {x: null}], e: true, f: -2.5e+1, g: 1e, h: {_delete_: true, 1.5: x}}\n")
+    options = spec.cells[0].options
+    values = [options[key] for key in 'abcdefgh']
+    assert values == [0.001, 4e5, '1e-3', [1, {'x': None}], True, -25.0, '1e', {'_delete_': True, 1.5: 'x'}]
+    assert [type(value) for value in values[:3]] == [float, float, str]
 
 
 @pytest.mark.parametrize('changes, message', [
     (dict(colour=1), "unknown key 'colour'"),
     (dict(seeds=[]), r'seeds: \[\] must be a list of whole numbers'),
     (dict(seeds=['x']), 'list of whole numbers'),
-    (dict(budgets={}), 'budgets must map at least one name'),
-    (dict(methods={'m': dict(config='nowhere.py')}), 'method m: the config .*nowhere.py does not exist'),
-    (dict(methods={'m': dict(options={})}), 'method m has no config'),
-    (dict(methods={'m': dict(config='a.py', budgets=['2%'])}), "method m: budgets .*'2%'.* must be a list of some of"),
-    (dict(methods={'a b': dict(config='a.py'), 'a_b': dict(config='a.py')}, baseline=None), 'would share the folder'),
+    (dict(seeds=[True]), 'list of whole numbers'),
+    (dict(seeds=[1, 1]), 'would share the folder'),
+    (dict(title=3), 'title: 3 must be text'),
+    (dict(picture='no'), "picture: 'no' must be true or false"),
+    (dict(classes='car'), "classes: 'car' must be a list of names"),
+    (dict(options=[1]), r'options: \[1\] must map keys of the config'),
+    (dict(budgets=[]), 'budgets must map names'),
+    (dict(budgets={'1%': 0.01}, methods={'m': dict(config='a.py')}, baseline=None), 'budget 1%: 0.01 must map keys'),
+    (dict(budgets={'own': {}}), "budgets: 'own' is the name for methods without"),
+    (dict(methods={}), 'methods must map names'),
+    (dict(methods={1: dict(config='a.py')}), 'methods: the name 1 must be text'),
+    (dict(methods={'a|b': dict(config='a.py')}), r"the name 'a\|b' must be text"),
+    (dict(methods={'m': dict(config='nowhere.py')}, baseline=None), 'method m: the config .*nowhere.py does not exist'),
+    (dict(methods={'m': dict(options={})}, baseline=None), 'method m has no config'),
+    (dict(methods={'m': 'a.py'}, baseline=None), 'method m must be a mapping'),
+    (dict(methods={'m': dict(config='a.py', budgets=['2%'])}, baseline=None),
+     "method m: budgets .*'2%'.* must be a list of some of"),
+    (dict(methods={'a b': dict(config='a.py'), 'A_b': dict(config='a.py')}, baseline=None), 'would share the folder'),
     (dict(baseline='theirs'), "baseline: 'theirs' is not one of the methods"),
 ])
 def test_errors_name_the_file_and_what_is_wrong(read, changes, message):
@@ -59,6 +103,12 @@ def test_errors_name_the_file_and_what_is_wrong(read, changes, message):
 def test_not_a_spec(read, content, message):
     with pytest.raises(SpecError, match=message):
         read(content)
+
+
+def test_anchors(read):
+    spec = read('title: x\nseeds: [0]\nmethods:\n  a: &a {config: a.py, options: {k: 1}}\n'
+                '  b: {<<: *a, config: b.py}\n')
+    assert [cell.options['k'] for cell in spec.cells] == [1, 1] and spec.cells[1].config.name == 'b.py'
 
 
 def test_missing_file(tmp_path):

@@ -13,6 +13,7 @@ from erda.benchmark.tables import (
     summarize,
     summary_rows,
 )
+from erda.evaluation.comparison_table import LabelCount
 
 
 def summaries(**rows):
@@ -24,8 +25,9 @@ def test_mean_and_spread_over_seeds():
     classes = mean_classes(results, ['car', 'road', 'bus'])
     assert classes == ['car', 'road'] and mean_classes(results, [], ['road']) == ['road']
     summary = summarize(results, classes)['ERDA']['1%']
-    assert summary == pytest.approx((40, 10, 3))
+    assert tuple(summary) == pytest.approx((40, 10, 3))
     assert math.isnan(summarize(results[:1], classes)['ERDA']['1%'].spread)
+    assert math.isnan(summarize(results, [])['ERDA']['1%'].mean), 'no class has an IoU everywhere'
 
 
 @pytest.mark.parametrize('rows, bold', [
@@ -34,26 +36,46 @@ def test_mean_and_spread_over_seeds():
     (dict(a=(40, 1, 3), b=(42, 2.5, 3)), None),
     (dict(a=(40, 1, 3), b=(42, 0.1, 3), c=(41.95, 0.1, 3)), None),
     (dict(a=(40, math.nan, 1), b=(90, math.nan, 1)), None),
+    (dict(a=(40, 1, 3), b=(90, math.nan, 1)), None),
     (dict(a=(40, 1, 3)), None),
 ])
 def test_bold_only_where_the_lead_exceeds_the_spread(rows, bold):
-    table = summary_rows(summaries(**rows))
+    table = summary_rows(summaries(**rows), ['1%'])
     assert [row[0] for row in table[1:] if row[1].startswith('**')] == ([bold] if bold else [])
 
 
 def test_differences_to_the_baseline():
-    rows = summary_rows({'sparse': {'1%': Summary(40, 1, 3)}, 'ours': {'1%': Summary(41.25, 2, 3)},
-                         'full': {'100%': Summary(50, math.nan, 1)}}, 'sparse')
-    assert rows == [['mIoU', '1%', '100%'], ['sparse', '40.0 ± 1.0', ''], ['ours', '41.2 ± 2.0 (+1.2)', ''],
-                    ['full', '', '50.0']]
+    rows = summary_rows({'sparse': {'1%': Summary(40, 1, 3), '10%': Summary(45, 1, 3)},
+                         'ours': {'10%': Summary(46.25, 0.5, 2)}}, ['1%', '10%'], 'sparse')
+    assert rows == [['mIoU', '1%', '10%'], ['sparse', '40.0 ± 1.0', '45.0 ± 1.0'],
+                    ['ours', '', '**46.2 ± 0.5** (+1.2, 2 seeds)']]
     console = Console(record=True, width=100)
-    console.print(as_summary_table([['mIoU', '1%'], ['ours', '**41.0 ± 0.1** (+1.0)']], 'title'))
-    assert '41.0 ± 0.1 (+1.0)' in console.export_text() and '**' not in console.export_text()
+    console.print(as_summary_table([['mIoU', '1%'], ['ours [x]', '**41.0 ± 0.1** (+1.0)']], 'title [y]'))
+    text = console.export_text()
+    assert '41.0 ± 0.1 (+1.0)' in text and '**' not in text and '[x]' in text and '[y]' in text
 
 
-def test_labels_and_classes():
-    results = [make_result(seed=1), make_result(seed=2), make_result('full', '100%')]
-    assert label_lines(results) == ['- 1%: labels in a scan: 27 of 2700 raw points',
-                                    '- 100%: labels in a scan: 27 of 2700 raw points']
-    columns = class_results(results, ['car'])
+def test_a_method_with_labels_of_its_own_has_the_same_value_in_all_columns_and_wins_none():
+    full = {'own': Summary(50, 0.5, 3)}
+    rows = summary_rows({'a': {'1%': Summary(40, 1, 3), '10%': Summary(41, 1, 3)}, 'full': full}, ['1%', '10%'], 'a')
+    assert rows[2] == ['full', '50.0 ± 0.5 (+10.0)', '50.0 ± 0.5 (+9.0)']
+    assert summary_rows({'full': full}, []) == [['mIoU', ''], ['full', '50.0 ± 0.5']]
+
+
+def test_label_lines():
+    def labels(voxels, **names):
+        counts = [LabelCount('raw points', 26.4, 2700.0), LabelCount('50 cm voxels', voxels, 300.0)]
+        return make_result(**names)._replace(labels=counts)
+
+    results = [labels(20, method='a', seed=1), labels(21, method='a', seed=2), labels(20.5, method='b')]
+    line = 'labels in a scan: 26.4 of 2700 raw points, 20.5 of 300 50 cm voxels'
+    assert label_lines(results) == [f'- 1%: {line}']
+    results += [labels(15, method='c'), labels(300, method='full', budget='own')]
+    other = line.replace('20.5', '15.0')
+    full = line.replace('20.5', '300')
+    assert label_lines(results) == [f'- 1%, a, b: {line}', f'- 1%, c: {other}', f'- full: {full}']
+
+
+def test_class_results():
+    columns = class_results([make_result(seed=1), make_result('full', 'own'), make_result(seed=2)], ['car'])
     assert [(column.name, len(column.runs)) for column in columns] == [('ERDA', 2), ('full', 1)]

@@ -44,6 +44,12 @@ def test_several_seeds():
     as_rich_table(rows, 'title')
 
 
+def test_a_chosen_class_without_an_iou_in_one_run():
+    labels = [LabelCount('', 10.0, 1000.0)]
+    rows = comparison_rows([MethodResult('ERDA', '1%', labels, [dict(car=0.5), dict(car=math.nan)])], ['car'])
+    assert ['car', 'nan ± nan'] in rows
+
+
 def test_markdown_and_terminal(results):
     rows = comparison_rows(results)
     lines = as_markdown(rows).splitlines()

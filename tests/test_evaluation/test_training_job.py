@@ -7,7 +7,11 @@ import time
 
 import pytest
 
-from erda.evaluation.training_job import ITERATION, TrainingJob, run_jobs
+from erda.evaluation.training_job import ITERATION, JobError, TrainingJob, run_jobs
+
+
+def job(log, *scripts, **fields):
+    return TrainingJob(log.name, lambda: [['-c', script] for script in scripts], log, **fields)
 
 
 @pytest.mark.parametrize('line, groups', [
@@ -19,53 +23,76 @@ def test_progress_lines(line, groups):
     assert ITERATION.search(line).groups() == groups
 
 
-def test_jobs_run_and_log(tmp_path):
-    jobs = [TrainingJob(name, [['-c', f'print("{name}")'], ['-c', 'print("Iter(train) [ 1/2]  loss: 1.0")']],
-                        tmp_path / f'{name}.txt') for name in ('a', 'b')]
-    done = []
-    assert run_jobs(jobs, finished=done.append) == []
-    assert (tmp_path / 'a.txt').read_text().splitlines() == ['a', 'Iter(train) [ 1/2]  loss: 1.0']
-    assert done == [0, 1] and run_jobs([]) == []
+def test_jobs_run_and_add_to_their_logs(tmp_path, capsys):
+    line = 'Iter(train) [ 1/2]  loss: 1.0'
+    jobs = [job(tmp_path / name / 'log', f'print("{name}")', f'print("{line}")') for name in ('a', 'b')]
+    (tmp_path / 'a').mkdir()
+    (tmp_path / 'a/log').write_text('before\n')
+    finished = []
+    assert run_jobs(jobs, at_once=1, finished=finished.append) == [] and finished == [0, 1]
+    assert (tmp_path / 'a/log').read_text().splitlines() == ['before', 'a', line]
+    assert (tmp_path / 'b/log').read_text().splitlines() == ['b', line]
+    assert '1 of 2; done: log' in capsys.readouterr().out
+    assert run_jobs([]) == []
 
 
 def test_a_failure_shows_the_log_and_lets_the_others_finish(tmp_path):
-    bad = TrainingJob('bad', [['-c', 'raise SystemExit("no data")'], ['-c', 'print("never")']], tmp_path / 'bad.txt')
-    good = TrainingJob('good', [['-c', 'import time; time.sleep(1); print("fine")']], tmp_path / 'good.txt')
-    done = []
-    error, = run_jobs([bad, good], at_once=2, finished=done.append)
-    assert 'bad failed' in str(error) and 'no data' in str(error) and done == [1]
-    assert (tmp_path / 'good.txt').read_text() == 'fine\n' and 'never' not in (tmp_path / 'bad.txt').read_text()
+    def refuse(number):
+        if number == 2:
+            raise JobError('no result')
+
+    jobs = [job(tmp_path / 'bad', 'raise SystemExit("no data")', 'print("never")'),
+            job(tmp_path / 'good', 'import time; time.sleep(1); print("fine")'), job(tmp_path / 'ugly', 'pass'),
+            TrainingJob('full disk', lambda: os.listdir('/nowhere'), tmp_path / 'disk')]
+    errors = sorted(map(str, run_jobs(jobs, at_once=2, finished=refuse)))
+    assert len(errors) == 3 and errors[0].startswith('bad failed: ') and errors[0].endswith('no data\n')
+    assert 'full disk failed: [Errno 2]' in errors[1] and errors[2] == 'no result'
+    assert (tmp_path / 'good').read_text() == 'fine\n' and 'never' not in (tmp_path / 'bad').read_text()
 
 
-def test_a_folder_in_use(tmp_path):
-    job = TrainingJob('cell', [['-c', 'print("never")']], tmp_path / 'log.txt')
-    with open(job.log, 'a') as log:
+def test_a_folder_that_is_at_work_is_left_alone(tmp_path):
+    asked = []
+    waiting = TrainingJob('a', lambda: asked.append(1) or [], tmp_path / 'log')
+    with open(waiting.log, 'a') as log:
         fcntl.flock(log, fcntl.LOCK_EX)
-        error, = run_jobs([job])
-    assert f'another process is at work in {tmp_path}' in str(error) and job.log.read_text() == ''
+        error, = run_jobs([waiting])
+    assert f'another process is at work in {tmp_path}' in str(error) and not asked
+    assert run_jobs([waiting]) == [] and asked
 
 
 def test_devices(tmp_path):
-    jobs = [TrainingJob(str(i), [['-c', 'import os, time; time.sleep(1); print(os.environ["CUDA_VISIBLE_DEVICES"])']],
-                        tmp_path / str(i)) for i in range(2)]
-    run_jobs(jobs, at_once=2, gpus=2)
-    assert sorted(job.log.read_text() for job in jobs) == ['0\n', '1\n']
+    jobs = [job(tmp_path / str(i), 'import os, time; time.sleep(1); print(os.environ["CUDA_VISIBLE_DEVICES"])')
+            for i in range(2)]
+    run_jobs(jobs, at_once=2, gpus=['2', 'GPU-x'])
+    assert sorted(job.log.read_text() for job in jobs) == ['2\n', 'GPU-x\n']
 
 
-@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
+SCRIPT = '''
+import sys
+from pathlib import Path
+from erda.evaluation.training_job import TrainingJob, run_jobs
+child = 'import os, time; print(os.getpid(), flush=True); time.sleep(60)'
+run_jobs([TrainingJob(name, lambda: [['-c', child], ['-c', 'open("c", "w")']], Path(name)) for name in 'ab'])
+'''
+
+
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_children_end_with_the_command(tmp_path, number):
-    script = (f'from pathlib import Path; from erda.evaluation.training_job import *; '
-              f'job = lambda n: TrainingJob(n, [["-c", "import os, time; print(os.getpid(), flush=True); '
-              f'time.sleep(60)"]], Path({str(tmp_path)!r}, n)); run_jobs([job("a"), job("b")])')
-    parent = subprocess.Popen([sys.executable, '-c', script], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    parent = subprocess.Popen([sys.executable, '-c', SCRIPT], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                              cwd=tmp_path)
     log = tmp_path / 'a'
-    deadline = time.time() + 60
+    deadline = time.time() + 200
     while not (log.is_file() and log.read_text().endswith('\n')) and time.time() < deadline:
         time.sleep(0.05)
     child = int(log.read_text())
     parent.send_signal(number)
-    assert parent.wait(30) != 0 and not (tmp_path / 'b').exists(), 'the waiting job is not started either'
+    assert parent.wait(60) != 0 and not (tmp_path / 'b').exists(), 'the waiting job is not started either'
+    if number == signal.SIGKILL:  # nobody could end it, but it holds its folder until it ends
+        error, = run_jobs([job(log, 'pass')])
+        assert 'another process is at work' in str(error)
+        os.kill(child, signal.SIGTERM)
     with pytest.raises(ProcessLookupError):
-        for _ in range(100):
+        for _ in range(200):
             os.kill(child, 0)
             time.sleep(0.05)
+    assert not (tmp_path / 'c').exists()

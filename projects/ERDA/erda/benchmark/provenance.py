@@ -1,15 +1,9 @@
 """What a result was made with."""
 import platform
 import subprocess
-from importlib import metadata
 from pathlib import Path
-from typing import Dict
 
 import torch
-
-from ..version import __version__
-
-PACKAGES = ('torch', 'numpy', 'mmengine', 'mmcv', 'mmcv-lite', 'mmdet', 'mmdet3d')
 
 
 def git_revision(root: Path) -> str:
@@ -19,16 +13,6 @@ def git_revision(root: Path) -> str:
         return subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return 'unknown'
-
-
-def package_versions() -> Dict[str, str]:
-    """Of Python, this package and those that training stands on, as far as they are installed."""
-    versions = dict(python=platform.python_version(), erda=__version__)
-    for package in metadata.distributions():
-        name = package.metadata['Name']
-        if name in PACKAGES or (name or '').startswith('spconv'):
-            versions[name] = package.version
-    return versions
 
 
 def device_name() -> str:

@@ -2,7 +2,7 @@
 import itertools
 import re
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence
 
 import yaml
 
@@ -87,6 +87,24 @@ def read_spec(path: Path, root: Path) -> BenchmarkSpec:
         return _spec(path.stem, content, root)
     except SpecError as error:
         raise SpecError(f'{path}: {error}') from error
+
+
+def choose_cells(spec: BenchmarkSpec, methods: Optional[Sequence[str]] = None, budgets: Optional[Sequence[str]] = None,
+                 seeds: Optional[Sequence[int]] = None) -> List[Cell]:
+    """The cells of a spec with these methods, budgets and seeds; ``None`` stands for all.
+
+    Raises:
+        SpecError: if the spec has no such name, or none of its cells is left.
+    """
+    cells = spec.cells
+    for key, wanted in (('method', methods), ('budget', budgets), ('seed', seeds)):
+        known = dict.fromkeys(getattr(cell, key) for cell in spec.cells)
+        if unknown := [name for name in wanted or () if name not in known]:
+            raise SpecError(f'{spec.name} has no {key} {unknown[0]!r}; it has {", ".join(map(str, known))}.')
+        cells = [cell for cell in cells if wanted is None or getattr(cell, key) in wanted]
+    if not cells:
+        raise SpecError(f'{spec.name} has no cell with these methods, budgets and seeds.')
+    return cells
 
 
 def _spec(name: str, content: Any, root: Path) -> BenchmarkSpec:

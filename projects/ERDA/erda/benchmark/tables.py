@@ -4,9 +4,11 @@ import statistics
 from typing import Dict, List, NamedTuple, Optional, Sequence
 
 from rich.table import Table
+from rich.text import Text
 
-from ..evaluation.comparison_table import MethodResult
+from ..evaluation.comparison_table import LabelCount, MethodResult, standard_deviation
 from .results import CellResult
+from .spec import OWN_BUDGET
 
 
 class Summary(NamedTuple):
@@ -21,6 +23,9 @@ class Summary(NamedTuple):
     seeds: int
 
 
+Summaries = Dict[str, Dict[str, Summary]]  # by method and budget
+
+
 def mean_classes(results: Sequence[CellResult], class_names: Sequence[str],
                  classes: Optional[Sequence[str]] = None) -> List[str]:
     """The classes of the mean: those given, or those with an IoU in every result."""
@@ -28,74 +33,103 @@ def mean_classes(results: Sequence[CellResult], class_names: Sequence[str],
                             if not any(math.isnan(result.metrics[name]) for result in results)])
 
 
-def summarize(results: Sequence[CellResult], classes: Sequence[str]) -> Dict[str, Dict[str, Summary]]:
+def summarize(results: Sequence[CellResult], classes: Sequence[str]) -> Summaries:
     """Summary by method and budget, in the order of the results."""
     values: Dict[str, Dict[str, List[float]]] = {}
     for result in results:
-        miou = 100 * statistics.fmean(result.metrics[name] for name in classes)
+        miou = 100 * sum(result.metrics[name] for name in classes) / len(classes) if classes else math.nan
         values.setdefault(result.method, {}).setdefault(result.budget, []).append(miou)
-    return {method: {budget: Summary(statistics.fmean(x), statistics.stdev(x) if len(x) > 1 else math.nan, len(x))
-                     for budget, x in row.items()} for method, row in values.items()}
+    return {method: {budget: Summary(statistics.fmean(x), standard_deviation(x), len(x)) for budget, x in row.items()}
+            for method, row in values.items()}
 
 
-def summary_rows(summaries: Dict[str, Dict[str, Summary]], baseline: Optional[str] = None) -> List[List[str]]:
+def summary_rows(summaries: Summaries, budgets: Sequence[str], baseline: Optional[str] = None) -> List[List[str]]:
     """Header and rows of Markdown: mean, standard deviation and difference to the baseline with the same budget.
 
     The best of a column is bold where it leads the second by more than the larger of their two standard deviations.
+    A method with labels of its own has the same value in all columns, and takes no part in that.
+
+    Args:
+        summaries: of each method and budget.
+        budgets: the columns.
+        baseline: method that differences are given to.
     """
-    budgets = list(dict.fromkeys(budget for row in summaries.values() for budget in row))
-    best = {budget: _leader({method: row[budget] for method, row in summaries.items() if budget in row})
-            for budget in budgets}
-    rows = [['mIoU', *budgets]]
+    budgets = list(budgets) or [OWN_BUDGET]
+    seeds = max(summary.seeds for row in summaries.values() for summary in row.values())
+    leaders = {budget: _leader({method: row[budget] for method, row in summaries.items() if budget in row})
+               for budget in budgets}
+    rows = [['mIoU', *('' if budget == OWN_BUDGET else budget for budget in budgets)]]
     for method, row in summaries.items():
         cells = []
         for budget in budgets:
-            if budget not in row:
+            summary = row.get(budget, row.get(OWN_BUDGET))
+            if summary is None:
                 cells.append('')
                 continue
-            mean, spread, seeds = row[budget]
-            text = f'{mean:.1f}' + (f' ± {spread:.1f}' if seeds > 1 else '')
-            text = f'**{text}**' if best[budget] == method else text
+            text = f'{summary.mean:.1f}' + (f' ± {summary.spread:.1f}' if summary.seeds > 1 else '')
+            if leaders[budget] == method:
+                text = f'**{text}**'
             base = summaries.get(baseline, {}).get(budget)
-            cells.append(text + (f' ({mean - base.mean:+.1f})' if base and method != baseline else ''))
+            notes = [f'{summary.mean - base.mean:+.1f}'] if base and method != baseline else []
+            if summary.seeds < seeds:
+                notes.append(f'{summary.seeds} seed{"s" * (summary.seeds > 1)}')
+            cells.append(text + (f' ({", ".join(notes)})' if notes else ''))
         rows.append([method, *cells])
     return rows
 
 
 def _leader(column: Dict[str, Summary]) -> Optional[str]:
     ranked = sorted(column, key=lambda method: -column[method].mean)
-    if len(ranked) < 2 or min(x.seeds for x in column.values()) < 2:
+    if len(ranked) < 2 or any(x.seeds < 2 or math.isnan(x.mean) for x in column.values()):
         return None
     first, second = (column[method] for method in ranked[:2])
     return ranked[0] if first.mean - second.mean > max(first.spread, second.spread) else None
 
 
 def label_lines(results: Sequence[CellResult]) -> List[str]:
-    """A line for each budget: what it means, and the labels that training sees."""
-    lines = {}
+    """A line of Markdown for each budget: the labels that training sees, on all bases; means over seeds.
+
+    Methods that see others than most with the same budget, on voxels of another size say, have lines of their own.
+    """
+    groups: Dict[tuple, List[CellResult]] = {}
     for result in results:
-        counts = ', '.join(f'{label.per_scan:.0f} of {label.size:.0f} {label.base}' for label in result.labels)
-        lines.setdefault(result.budget, f'- {result.budget}: labels in a scan: {counts}')
-    return list(lines.values())
+        groups.setdefault((result.budget, result.method), []).append(result)
+    methods: Dict[tuple, List[str]] = {}
+    for (budget, method), group in groups.items():
+        counts = ', '.join(_count(bases) for bases in zip(*(result.labels for result in group)))
+        methods.setdefault((budget, counts), []).append(method)
+    several = {budget for budget, _ in methods if sum(budget == other for other, _ in methods) > 1}
+    lines = []
+    for (budget, counts), names in methods.items():
+        words = [] if budget == OWN_BUDGET else [budget]
+        if budget == OWN_BUDGET or budget in several:
+            words.append(', '.join(names))
+        lines.append(f'- {", ".join(words)}: labels in a scan: {counts}')
+    return lines
+
+
+def _count(counts: Sequence[LabelCount]) -> str:
+    mean = statistics.fmean(count.per_scan for count in counts)
+    return f'{mean:.{1 if mean < 100 else 0}f} of {counts[0].size:.0f} {counts[0].base}'
 
 
 def class_results(results: Sequence[CellResult], class_names: Sequence[str]) -> List[MethodResult]:
-    """Columns of the table of classes: one for each method and budget."""
-    columns: Dict[tuple, List[CellResult]] = {}
+    """Columns of a table of classes: one for each method."""
+    columns: Dict[str, List[CellResult]] = {}
     for result in results:
-        columns.setdefault((result.method, result.budget), []).append(result)
+        columns.setdefault(result.method, []).append(result)
     return [
         MethodResult(method, runs[0].budget_in_words, runs[0].labels,
                      [{name: run.metrics[name] for name in class_names} for run in runs])
-        for (method, _), runs in columns.items()
+        for method, runs in columns.items()
     ]
 
 
 def as_summary_table(rows: Sequence[Sequence[str]], title: str) -> Table:
     """The rows for a terminal."""
-    table = Table(title=title)
+    table = Table(title=Text(title))
     for i, name in enumerate(rows[0]):
-        table.add_column(name, justify='right' if i else 'left')
+        table.add_column(Text(name), justify='right' if i else 'left')
     for row in rows[1:]:
-        table.add_row(*(f'[bold]{cell.replace("**", "")}[/bold]' if '**' in cell else cell for cell in row))
+        table.add_row(*(Text(cell.replace('**', ''), style='bold' if '**' in cell else '') for cell in row))
     return table

@@ -1,1 +1,4 @@
-"""What is reported: label counts, tables and pictures."""
+"""What is reported: metrics, label counts, tables and pictures."""
+from .confusion_metric import ConfusionMatrixMetric
+
+__all__ = ['ConfusionMatrixMetric']

@@ -3,6 +3,7 @@ import math
 import statistics
 from typing import Dict, List, NamedTuple, Optional, Sequence
 
+import numpy as np
 from rich.table import Table
 
 
@@ -39,6 +40,11 @@ def mean_ious(result: MethodResult, classes: Sequence[str]) -> List[float]:
     return [statistics.fmean(run[name] for name in classes) for run in result.runs]
 
 
+def standard_deviation(values: Sequence[float]) -> float:
+    """Of a sample; NaN for a single value, or if one of them is."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
+
+
 def comparison_rows(results: Sequence[MethodResult], classes: Optional[Sequence[str]] = None) -> List[List[str]]:
     """Header and rows of text; IoU in percent, with the standard deviation over seeds where there are several.
 
@@ -61,7 +67,7 @@ def comparison_rows(results: Sequence[MethodResult], classes: Optional[Sequence[
 
 
 def _percent(values: Sequence[float]) -> str:
-    spread = f' ± {100 * statistics.stdev(values):.1f}' if len(values) > 1 else ''
+    spread = f' ± {100 * standard_deviation(values):.1f}' if len(values) > 1 else ''
     return f'{100 * statistics.fmean(values):.1f}{spread}'
 
 

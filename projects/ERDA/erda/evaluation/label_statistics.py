@@ -44,7 +44,8 @@ class LabelStatistics(NamedTuple):
 
 
 def label_statistics(dataset: WeakLabelDataset,
-                     voxel_size: Optional[Sequence[float]] = None) -> List[LabelStatistics]:
+                     voxel_size: Optional[Sequence[float]] = None,
+                     progress: bool = True) -> List[LabelStatistics]:
     """Statistics on raw points, and on voxels where there are any.
 
     The label of a voxel is the vote of its labelled points, as in training.
@@ -52,6 +53,7 @@ def label_statistics(dataset: WeakLabelDataset,
     Args:
         dataset: the training set.
         voxel_size: edges in metres of the segmentor's voxels; a budget with voxels of its own is counted on those.
+        progress: whether to show a bar, which needs the terminal for itself.
     """
     num_classes = len(dataset.metainfo['classes'])
     ignore_index = dataset.metainfo['ignore_index']
@@ -61,7 +63,7 @@ def label_statistics(dataset: WeakLabelDataset,
         edges = sorted(set(np.atleast_1d(edge).tolist()))
         bases.append(f'{" x ".join(f"{100 * x:g}" for x in edges)} cm voxels')
     counts = [[] for _ in bases]
-    for idx in track(list(dataset.scans().values()), description='Counting labels'):
+    for idx in track(list(dataset.scans().values()), description='Counting labels', disable=not progress):
         scan, truth = dataset.load_scan_with_truth(idx)
         pairs = [(truth, scan.labels)]
         if edge:

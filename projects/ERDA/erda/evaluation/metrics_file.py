@@ -2,25 +2,27 @@
 import json
 import os
 from pathlib import Path
-from typing import Dict
+from typing import Any, Dict
 
 from mmengine.dist import master_only
 
 
 @master_only
-def write_metrics(path: Path, metrics: Dict[str, float], config: str, checkpoint: str) -> None:
-    """Write ``{"config", "checkpoint", "metrics"}``; NaN, a class that neither occurs nor is predicted, as null.
+def write_metrics(path: Path, metrics: Dict[str, float], config: str, checkpoint: str, **details: Any) -> None:
+    """Write ``{"config", "checkpoint", "metrics", ...}``; NaN, a class that neither occurs nor is predicted, as null.
 
     Args:
         path: where to write; complete or not at all.
-        metrics: what ``Runner.test`` returned: IoU per class name, ``miou``, ``acc``, ``acc_cls``, in 0 to 1.
+        metrics: IoU per class name, ``miou``, ``acc``, ``acc_cls``, in 0 to 1, as ``Runner.test`` returns them.
         config: config file.
         checkpoint: checkpoint file.
+        details: what else to write, plain values without NaN.
     """
     metrics = {key: None if value != value else round(float(value), 6) for key, value in metrics.items()}
+    content = dict(config=config, checkpoint=checkpoint, metrics=metrics, **details)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + '.part')
-    part.write_text(json.dumps(dict(config=config, checkpoint=checkpoint, metrics=metrics), indent=2) + '\n')
+    part.write_text(json.dumps(content, indent=2, allow_nan=False) + '\n')
     os.replace(part, path)
 
 

@@ -7,20 +7,13 @@ import re
 import signal
 import subprocess
 import sys
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Callable, List, NamedTuple, Optional, Sequence
 
-from rich.progress import (
-    BarColumn,
-    Progress,
-    Task,
-    TaskID,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 ITERATION = re.compile(
     r'(?:Iter|Epoch)\((train|val|test)\) +(?:\[(\d+)\])?\[\s*(\d+)/(\d+)\](?:.*? loss: ([\d.]+|nan))?')
@@ -64,9 +57,8 @@ def run_jobs(jobs: Sequence[TrainingJob],
 
     Returns: errors of the jobs that failed; one failure stops none of the others.
     """
-    with Progress(TextColumn('{task.description}'), BarColumn(), TaskProgressColumn(),
-                  TextColumn('{task.fields[note]}'), TimeElapsedColumn(), TimeRemainingColumn(),
-                  speed_estimate_period=1800) as progress:
+    with Progress(TextColumn('{task.description}'), BarColumn(), TextColumn('{task.fields[note]}'),
+                  TimeElapsedColumn()) as progress:
         crew = _Crew(progress, len(jobs), at_once, gpus)
         previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
         pool = ThreadPoolExecutor(at_once)
@@ -99,9 +91,12 @@ class _Crew:
         self.progress = progress
         self.jobs = jobs
         self.ended = 0
-        self.all = progress.add_task('all', total=jobs, note=f'0 of {jobs}')
+        self.done, self.total = 0.0, float(jobs)  # trainings of this call; the total shrinks by what is done already
+        self.start = time.monotonic()
+        self.all = progress.add_task('all', total=jobs, note='')
         self.children: List[subprocess.Popen] = []
         self.stopped = False
+        self.lock = threading.Lock()
         self.devices: queue.Queue = queue.Queue()
         for slot in range(at_once):
             self.devices.put(gpus[slot % len(gpus)] if gpus else None)
@@ -114,10 +109,8 @@ class _Crew:
     def report(self, what: str) -> None:
         """A line for each job that has ended; without a terminal these are all that is seen."""
         self.ended += 1
-        self.progress.update(self.all, note=f'{self.ended} of {self.jobs}')
-        seconds = self._task().time_remaining
-        left = f', {datetime.timedelta(seconds=round(seconds))} left' if seconds and self.ended < self.jobs else ''
-        self.progress.console.print(f'{self.ended} of {self.jobs} {what}{left}', markup=False, highlight=False)
+        self._count(0, 0)
+        self.progress.console.print(f'{self._summary()}; {what}', markup=False, highlight=False)
 
     def run(self, job: TrainingJob) -> None:
         device = self.devices.get()
@@ -142,23 +135,26 @@ class _Crew:
             except OSError:
                 raise JobError(f'{job.name}: another process is at work in {job.log.parent}. Wait for it, or stop it, '
                                'and call again.') from None
-            for command in job.commands():
-                if self.stopped:
-                    return
-                child = subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                         text=True, errors='replace', env=env, pass_fds=[log.fileno()])
-                self.children.append(child)
-                if self.stopped:  # stop() may have come too early to see it
-                    child.terminate()
-                for line in child.stdout:
-                    log.write(line)
-                    log.flush()
-                    if match := ITERATION.search(line):
-                        seen = self._show(match, job, task, seen)
-                if child.wait():
-                    tail = ''.join(job.log.read_text(errors='replace').splitlines(keepends=True)[-15:])
-                    raise JobError(f'{job.name} failed: {" ".join(command)}\nThe end of {job.log}:\n{tail}')
-        self._forget(1 - (seen or 0))
+            try:
+                for command in job.commands():
+                    if self.stopped:
+                        return
+                    child = subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, text=True,
+                                             stderr=subprocess.STDOUT, errors='replace', env=env,
+                                             pass_fds=[log.fileno()])
+                    self.children.append(child)
+                    if self.stopped:  # stop() may have come too early to see it
+                        child.terminate()
+                    for line in child.stdout:
+                        log.write(line)
+                        log.flush()
+                        if match := ITERATION.search(line):
+                            seen = self._show(match, job, task, seen)
+                    if child.wait():
+                        tail = ''.join(job.log.read_text(errors='replace').splitlines(keepends=True)[-15:])
+                        raise JobError(f'{job.name} failed: {" ".join(command)}\nThe end of {job.log}:\n{tail}')
+            finally:
+                self._count(0, 1 - (seen or 0))
 
     def _show(self, match: re.Match, job: TrainingJob, task: TaskID, seen: Optional[float]) -> Optional[float]:
         """Show a line of the log; the share of the training that is done, ``seen`` before it."""
@@ -169,15 +165,22 @@ class _Crew:
             return seen
         share = (int(epoch or 1) - 1 + int(done) / int(total)) / job.epochs
         self.progress.update(task, completed=share)
-        if seen is None:
-            self._forget(share)  # What an earlier call has done, and what start-up hides, is no speed of this one.
+        if seen is None:  # what an earlier call has done, or start-up has hidden, is no speed of this one
+            self._count(0, share)
         else:
-            self.progress.advance(self.all, share - seen)
+            self._count(share - seen, 0)
         return share
 
-    def _forget(self, share: float) -> None:
-        """Take from all that is to do what is done without having been seen."""
-        self.progress.update(self.all, total=max(self._task().total - share, 0))
+    def _count(self, done: float, hidden: float) -> None:
+        """Count what has been done since the last line of a log, and what was done without having been seen."""
+        with self.lock:
+            self.done += done
+            self.total -= hidden
+            self.progress.update(self.all, total=self.total, completed=self.done, note=self._summary())
 
-    def _task(self) -> Task:
-        return next(task for task in self.progress.tasks if task.id == self.all)
+    def _summary(self) -> str:
+        text = f'{self.ended} of {self.jobs}'
+        if self.ended == self.jobs or self.done <= 0:
+            return text
+        left = (time.monotonic() - self.start) * max(self.total - self.done, 0) / self.done
+        return f'{text}, about {datetime.timedelta(seconds=round(left))} left'

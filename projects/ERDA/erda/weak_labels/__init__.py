@@ -26,8 +26,9 @@ from .weak_indoor_patch_point_sample import WeakIndoorPatchPointSample
 from .weak_label_dataset import WeakLabelDataset, WeakScan
 
 __all__ = [
-    'BUDGETS', 'UNLABELED', 'ApplyWeakLabels', 'Budget', 'FrameBudget', 'GivenLabels', 'HiddenLabels', 'MarkHiddenLabels', 'PerClassBudget',
-    'PerScanBudget', 'PointBudget', 'PointListBudget', 'RatioBudget', 'Scan', 'ScribbleBudget', 'StoredMasks',
-    'WeakIndoorPatchPointSample', 'WeakLabelDataset', 'WeakScan', 'count_per_class', 'grid_subsample', 'hidden_labels', 'is_class',
-    'is_labelled', 'scan_name', 'scan_rng', 'verify_masks', 'voxel_coors', 'voxel_keys', 'write_masks'
+    'BUDGETS', 'UNLABELED', 'ApplyWeakLabels', 'Budget', 'FrameBudget', 'GivenLabels', 'HiddenLabels',
+    'MarkHiddenLabels', 'PerClassBudget', 'PerScanBudget', 'PointBudget', 'PointListBudget', 'RatioBudget', 'Scan',
+    'ScribbleBudget', 'StoredMasks', 'WeakIndoorPatchPointSample', 'WeakLabelDataset', 'WeakScan',
+    'count_per_class', 'grid_subsample', 'hidden_labels', 'is_class', 'is_labelled', 'scan_name', 'scan_rng',
+    'verify_masks', 'voxel_coors', 'voxel_keys', 'write_masks'
 ]

@@ -1,0 +1,101 @@
+"""Tables and pictures of what is finished of a benchmark."""
+import os
+from pathlib import Path
+from typing import Optional, Sequence
+
+from rich.console import Console
+
+from ..evaluation.comparison_picture import draw_comparison
+from ..evaluation.comparison_table import as_markdown, as_rich_table, comparison_rows
+from ..evaluation.marked_table import update_marked
+from .cells import CellRun
+from .plots import draw_miou_by_budget, draw_pseudo_labels, draw_training_curves
+from .results import CellResult
+from .spec import OWN_BUDGET, BenchmarkSpec
+from .tables import as_summary_table, class_results, label_lines, mean_classes, summarize, summary_rows
+
+
+def block_name(spec: BenchmarkSpec) -> str:
+    """Of the table in a Markdown file, as for ``marked_table``."""
+    return f'benchmark: {spec.name}'
+
+
+def write_report(spec: BenchmarkSpec, runs: Sequence[CellRun], results: Sequence[CellResult], work_dir: Path,
+                 command: str, console: Console, markdown: Optional[Path] = None) -> None:
+    """Write ``table.md``, ``classes.md`` and the pictures to a folder, and show the tables.
+
+    Args:
+        spec: what was to be run.
+        runs: the finished cells.
+        results: of each of them.
+        work_dir: the folder.
+        command: that made the results.
+        console: to show the tables on.
+        markdown: file in which to renew the table, between its marks.
+
+    Raises:
+        MarkError: if the file has no such marks; everything else is written then.
+    """
+    order = sorted(range(len(runs)), key=lambda i: (spec.methods.index(results[i].method), i))
+    runs, results = [runs[i] for i in order], [results[i] for i in order]
+    class_names = runs[0].cfg.class_names
+    classes = mean_classes(results, class_names, spec.classes)
+    summaries = summarize(results, classes)
+    budgets = [budget for budget in spec.budgets if any(result.budget == budget for result in results)]
+
+    rows = summary_rows(summaries, budgets, spec.baseline)
+    note = _note(spec, results, classes)
+    console.print(as_summary_table(rows, spec.title))
+    console.print(note, markup=False, highlight=False)
+    text = '\n'.join([as_markdown(rows), note, '', *label_lines(results), '', '```bash', command, '```', ''])
+    _write(work_dir / 'table.md', text)
+
+    by_class = [spec.title]
+    for budget in budgets or [OWN_BUDGET]:
+        columns = class_results([result for result in results if result.budget in (budget, OWN_BUDGET)], class_names)
+        rows = comparison_rows(columns, classes)
+        title = 'IoU in percent' if budget == OWN_BUDGET else f'IoU in percent, {budget}'
+        console.print(as_rich_table(rows, title))
+        by_class += ['', f'**{title}**', '', as_markdown(rows).rstrip()]
+    _write(work_dir / 'classes.md', '\n'.join(by_class) + '\n')
+
+    draw_miou_by_budget(work_dir / 'miou_by_budget.png', summaries, results)
+    own = [run for run in runs if run.is_of_this_config()]  # not those whose folder another config has taken since
+    draw_training_curves(work_dir / 'training_curves.png', own)
+    draw_pseudo_labels(work_dir / 'pseudo_labels.png', own)
+    if spec.picture:
+        _draw_predictions(work_dir / 'comparison.png', own, budgets)
+    console.print(f'Tables and pictures: {work_dir}/*.md, *.png', markup=False, highlight=False)
+    if markdown:
+        update_marked(markdown, block_name(spec), text)
+
+
+def _note(spec: BenchmarkSpec, results: Sequence[CellResult], classes: Sequence[str]) -> str:
+    seeds = sorted({result.seed for result in results})
+    note = f'mIoU of {len(classes)} classes in percent, '
+    if len(seeds) == 1:
+        note += f'seed {seeds[0]}'
+    else:
+        note += f'mean ± standard deviation over {len(seeds)} seeds ({", ".join(map(str, seeds))})'
+    if spec.baseline:
+        note += f'; in brackets the difference to {spec.baseline}'
+    if len(seeds) > 1:
+        note += '; bold where the lead over the next method exceeds the larger of the two deviations'
+    return f'{note}.'
+
+
+def _draw_predictions(path: Path, runs: Sequence[CellRun], budgets: Sequence[str]) -> None:
+    """Of the first seed with the first budget; full supervision is left out."""
+    shown: dict = {}
+    for run in runs:
+        if run.cell.budget in budgets[:1] and run.last.is_file():
+            shown.setdefault(run.cell.method, run)
+    if shown:
+        draw_comparison(path, {method: run.cfg for method, run in shown.items()},
+                        {method: str(run.last) for method, run in shown.items()})
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(path.name + '.part')
+    part.write_text(text)
+    os.replace(part, path)
