@@ -184,7 +184,7 @@ def test_command_and_a_step_of_training(root):
     model = MODELS.build(cfg.model)
     batch = next(iter(Runner.build_dataloader(cfg.train_dataloader)))
     losses = model.train().train_step(batch, build_optim_wrapper(model, cfg.optim_wrapper))
-    assert losses['loss_sem_seg'] > 0 and losses['loss_erda'] > 0
+    assert losses['loss_sem_seg'] > 0
     batch = next(iter(Runner.build_dataloader(cfg.val_dataloader)))
     sample, = model.eval().val_step(batch)
     assert sample.pred_pts_seg.pts_semantic_mask.shape == (400, )

@@ -69,8 +69,10 @@ def test_devices(tmp_path):
 
 SCRIPT = '''
 import sys
+import signal
 from pathlib import Path
 from erda.evaluation.training_job import TrainingJob, run_jobs
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts tests in the background ignores it
 child = 'import os, time; print(os.getpid(), flush=True); time.sleep(60)'
 run_jobs([TrainingJob(name, lambda: [['-c', child], ['-c', 'open("c", "w")']], Path(name)) for name in 'ab'])
 '''

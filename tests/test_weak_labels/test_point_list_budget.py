@@ -92,3 +92,9 @@ def test_code_in_a_file_does_not_run(tmp_path, monkeypatch, dump):
     with pytest.raises(ValueError, match='is not a file of point lists'):
         BUDGETS.build(dict(type='PointListBudget', file=str(tmp_path / 'points20')))
     assert not (tmp_path / 'touched').exists()
+
+
+def test_what_was_allowed_in_checkpoints_stays_allowed(tmp_path):
+    before = set(torch.serialization.get_safe_globals())
+    weaken(write(tmp_path / 'points.pth', {SCENE: np.array([1])}))
+    assert set(torch.serialization.get_safe_globals()) == before

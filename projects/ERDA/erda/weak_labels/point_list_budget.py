@@ -64,7 +64,9 @@ def _read_point_lists(path: Path) -> Dict[str, np.ndarray]:
             with np.load(path) as arrays:
                 lists = dict(arrays)
         else:
-            with torch.serialization.safe_globals(_ARRAY_CLASSES):
+            # The context would take away at its end what was allowed before it.
+            allowed = torch.serialization.get_safe_globals()
+            with torch.serialization.safe_globals([each for each in _ARRAY_CLASSES if each not in allowed]):
                 lists = torch.load(path, map_location='cpu', weights_only=True)
     except FileNotFoundError as error:
         raise ValueError(f'{path} does not exist: PointListBudget needs the file of point lists. Download it, or name '
