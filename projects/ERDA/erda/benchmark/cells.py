@@ -14,6 +14,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence
 from mmengine.config import Config
 
 from ..config import load_config
+from ..datasets.generated_files import write_whole
 from .spec import Cell, SpecError
 
 LOG = 'log.txt'
@@ -101,9 +102,7 @@ class CellRun(NamedTuple):
         if not self.is_of_this_config():
             self._put_aside()
             self.config.parent.mkdir(parents=True)
-            part = self.config.with_name('cell.py.part')
-            part.write_text(self.text)
-            os.replace(part, self.config)
+            write_whole(self.config, self.text.encode())
         work_dir = ['--work-dir', str(self.folder)]
         test = [str(tools / 'test.py'), str(self.config), str(self.last), '--out', str(self.folder), *work_dir]
         if checkpoint == self.last:

@@ -1,6 +1,6 @@
 """Pictures of results: mIoU over budgets, and what trainings have logged."""
+import io
 import math
-import os
 import statistics
 from collections import defaultdict
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from ..datasets.generated_files import write_whole
 from .cells import CellRun, read_scalars
 from .results import CellResult
 from .spec import OWN_BUDGET
@@ -151,6 +152,6 @@ def _draw_grid(path: Path, runs: Sequence[CellRun], columns: Dict[str, List[Curv
 
 
 def _save(figure: Figure, path: Path) -> None:
-    part = path.with_suffix('.part.png')
-    FigureCanvasAgg(figure).print_png(part)
-    os.replace(part, path)
+    png = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(png)
+    write_whole(path, png.getvalue())

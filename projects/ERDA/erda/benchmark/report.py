@@ -1,10 +1,10 @@
 """Tables and pictures of what is finished of a benchmark."""
-import os
 from pathlib import Path
 from typing import Optional, Sequence
 
 from rich.console import Console
 
+from ..datasets.generated_files import write_whole
 from ..evaluation.comparison_picture import draw_comparison
 from ..evaluation.comparison_table import as_markdown, as_rich_table, comparison_rows
 from ..evaluation.marked_table import update_marked
@@ -48,7 +48,7 @@ def write_report(spec: BenchmarkSpec, runs: Sequence[CellRun], results: Sequence
     console.print(as_summary_table(rows, spec.title))
     console.print(note, markup=False, highlight=False)
     text = '\n'.join([as_markdown(rows), note, '', *label_lines(results), '', '```bash', command, '```', ''])
-    _write(work_dir / 'table.md', text)
+    write_whole(work_dir / 'table.md', text.encode())
 
     by_class = [spec.title]
     for budget in budgets or [OWN_BUDGET]:
@@ -57,7 +57,7 @@ def write_report(spec: BenchmarkSpec, runs: Sequence[CellRun], results: Sequence
         title = 'IoU in percent' if budget == OWN_BUDGET else f'IoU in percent, {budget}'
         console.print(as_rich_table(rows, title))
         by_class += ['', f'**{title}**', '', as_markdown(rows).rstrip()]
-    _write(work_dir / 'classes.md', '\n'.join(by_class) + '\n')
+    write_whole(work_dir / 'classes.md', ('\n'.join(by_class) + '\n').encode())
 
     draw_miou_by_budget(work_dir / 'miou_by_budget.png', summaries, results)
     own = [run for run in runs if run.is_of_this_config()]  # not those whose folder another config has taken since
@@ -93,9 +93,3 @@ def _draw_predictions(path: Path, runs: Sequence[CellRun], budgets: Sequence[str
     if shown:
         draw_comparison(path, {method: run.cfg for method, run in shown.items()},
                         {method: str(run.last) for method, run in shown.items()})
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(path.name + '.part')
-    part.write_text(text)
-    os.replace(part, path)

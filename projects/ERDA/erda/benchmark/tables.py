@@ -6,7 +6,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence
 from rich.table import Table
 from rich.text import Text
 
-from ..evaluation.comparison_table import LabelCount, MethodResult, standard_deviation
+from ..evaluation.comparison_table import LabelCount, MethodResult, classes_with_iou, standard_deviation
 from .results import CellResult
 from .spec import OWN_BUDGET
 
@@ -29,8 +29,7 @@ Summaries = Dict[str, Dict[str, Summary]]  # by method and budget
 def mean_classes(results: Sequence[CellResult], class_names: Sequence[str],
                  classes: Optional[Sequence[str]] = None) -> List[str]:
     """The classes of the mean: those given, or those with an IoU in every result."""
-    return list(classes or [name for name in class_names
-                            if not any(math.isnan(result.metrics[name]) for result in results)])
+    return list(classes or classes_with_iou([result.metrics for result in results], class_names))
 
 
 def summarize(results: Sequence[CellResult], classes: Sequence[str]) -> Summaries:

@@ -1,7 +1,7 @@
 """One table for several ways to train the same segmentor."""
 import math
 import statistics
-from typing import Dict, List, NamedTuple, Optional, Sequence
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 from rich.table import Table
@@ -40,6 +40,11 @@ def mean_ious(result: MethodResult, classes: Sequence[str]) -> List[float]:
     return [statistics.fmean(run[name] for name in classes) for run in result.runs]
 
 
+def classes_with_iou(runs: Sequence[Dict[str, float]], names: Iterable[str]) -> List[str]:
+    """Those of the names that have an IoU, and not NaN, in every run."""
+    return [name for name in names if not any(math.isnan(run[name]) for run in runs)]
+
+
 def standard_deviation(values: Sequence[float]) -> float:
     """Of a sample; NaN for a single value, or if one of them is."""
     return float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
@@ -54,7 +59,7 @@ def comparison_rows(results: Sequence[MethodResult], classes: Optional[Sequence[
     """
     if classes is None:
         runs = [run for result in results for run in result.runs]
-        classes = [name for name in runs[0] if not any(math.isnan(run[name]) for run in runs)]
+        classes = classes_with_iou(runs, runs[0])
     rows = [['', *(result.name for result in results)]]
     rows.append(['budget', *(result.budget for result in results)])
     names = (('labels', 'points'), ('labelled voxels', 'voxels'))

@@ -1,10 +1,11 @@
 """The metrics of a test run as JSON."""
 import json
-import os
 from pathlib import Path
 from typing import Any, Dict
 
 from mmengine.dist import master_only
+
+from ..datasets.generated_files import write_whole
 
 
 @master_only
@@ -21,9 +22,7 @@ def write_metrics(path: Path, metrics: Dict[str, float], config: str, checkpoint
     metrics = {key: None if value != value else round(float(value), 6) for key, value in metrics.items()}
     content = dict(config=config, checkpoint=checkpoint, metrics=metrics, **details)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + '.part')
-    part.write_text(json.dumps(content, indent=2, allow_nan=False) + '\n')
-    os.replace(part, path)
+    write_whole(path, (json.dumps(content, indent=2, allow_nan=False) + '\n').encode())
 
 
 def read_metrics(path: Path) -> Dict[str, float]:
