@@ -1,4 +1,4 @@
-# On synthetic rooms, for 2 CPU cores: a quarter of the points in a patch, and a short schedule.
+# On synthetic rooms, for 2 CPU cores: half the width, a quarter of the points in a patch, and a short schedule.
 # The rooms are made by: python tools/prepare_data.py synthetic-rooms
 _base_ = ['./pointnet2_ssg_erda_1pt_s3dis.py']
 
@@ -6,7 +6,10 @@ data_root = 'data/synthetic_rooms/'
 num_points = 1024
 max_iters = 1200
 model = dict(
-    backbone=dict(num_points=(256, 64, 16, 8)), test_cfg=dict(num_points=num_points, batch_size=16))
+    backbone=dict(
+        num_points=(256, 64, 16, 8), sa_channels=((16, 16, 32), (32, 32, 64), (64, 64, 128), (128, 128, 256))),
+    decode_head=dict(fp_channels=((384, 128, 128), (192, 128, 128), (160, 128, 64), (64, 64, 64, 64)), channels=64),
+    test_cfg=dict(num_points=num_points, batch_size=16))
 
 train_pipeline = [
     dict(type='LoadPointsFromFile', coord_type='DEPTH', use_color=True, load_dim=6, use_dim=6),
