@@ -22,8 +22,9 @@ from erda.command_line import stop
 from erda.config import ConfigError
 from erda.datasets.availability import missing_data
 from erda.evaluation.marked_table import MarkError, find_marked
+from erda.own_configs import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
+TOOLS = Path(__file__).resolve().parent
 
 
 def parse_args() -> argparse.Namespace:
@@ -82,7 +83,7 @@ def main() -> None:
         console.print(f'{len(todo)} of {len(runs)} cells to run in {args.work_dir}; logs in BUDGET/METHOD/seed_N/'
                       'log.txt', markup=False, highlight=False)
         try:
-            errors = CellRunner(spec.title, path, ROOT, ROOT / 'tools').run(todo, args.at_once)
+            errors = CellRunner(spec.title, path, ROOT, TOOLS).run(todo, args.at_once)
         except KeyboardInterrupt:
             print('Interrupted; the same call goes on from here.', file=sys.stderr)
             sys.exit(128 + signal.SIGINT)

@@ -1,15 +1,19 @@
 """What the stock stack needs to run with current versions of torch; each entry says until when."""
 import os
 from pickle import UnpicklingError
-from typing import Any, Callable
+from typing import Any, Callable, Optional, Tuple
 
+import mmengine.dist.utils
 import mmengine.runner.runner
 import numpy as np
 import torch
 from mmengine.config import Config, ConfigDict
+from mmengine.device import get_device
 from mmengine.logging import HistoryBuffer
 from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler, _ParamScheduler
 from mmengine.runner import Runner
+
+from .own_configs import find_own_config
 
 
 def load_weights_only() -> None:
@@ -112,3 +116,43 @@ def format_config_once() -> None:
         return last[content]
 
     Config.pretty_text = property(cached)
+
+
+def find_configs_of_erda() -> None:
+    """Lets ``_base_ = 'erda::NAME.py'`` stand for the configs of this package, as ``mmdet3d::`` for those of mmdet3d.
+
+    Until mmengine finds configs of any package (0.10.7 has a list of OpenMMLab's). Their modules are in mmdet3d's
+    registries, so no scope is set.
+    """
+    get_cfg_path = Config._get_cfg_path
+
+    def with_own(cfg_path: str, filename: str) -> Tuple[str, Optional[str]]:
+        if cfg_path.startswith('erda::'):
+            return find_own_config(cfg_path[len('erda::'):]), None
+        return get_cfg_path(cfg_path, filename)
+
+    Config._get_cfg_path = staticmethod(with_own)
+
+
+def train_on_several_cpus() -> None:
+    """Lets the processes of torchrun work without a GPU: they talk through gloo, whatever the config's backend is.
+
+    Until mmengine does so (0.10.7 asks each process for a GPU, first to meet, then for its replica of the model).
+    """
+    init, wrap_model = mmengine.dist.utils._init_dist_pytorch, Runner.wrap_model
+
+    def init_dist(backend: str, *args: Any, **kwargs: Any) -> None:
+        if get_device() != 'cpu':
+            return init(backend, *args, **kwargs)
+        kwargs.pop('init_backend', None)
+        torch.distributed.init_process_group('gloo', **kwargs)
+
+    def wrap(self: Runner, model_wrapper_cfg: Optional[dict], model: torch.nn.Module) -> torch.nn.Module:
+        if self.distributed and get_device() == 'cpu':
+            self.logger.warning(f'No GPU was found: {self.world_size} processes work on CPUs and talk through gloo.')
+            defaults = dict(broadcast_buffers=False,
+                            find_unused_parameters=self.cfg.get('find_unused_parameters', False))
+            model_wrapper_cfg = {**defaults, **(model_wrapper_cfg or {}), 'device_ids': None}
+        return wrap_model(self, model_wrapper_cfg, model)
+
+    mmengine.dist.utils._init_dist_pytorch, Runner.wrap_model = init_dist, wrap

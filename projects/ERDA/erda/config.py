@@ -4,6 +4,10 @@ from typing import Optional
 
 from mmengine.config import Config
 
+from .own_configs import find_own_config
+
+OWN = 'erda::'
+
 
 class ConfigError(ValueError):
     """A config that cannot be read; the message is for a person."""
@@ -16,7 +20,7 @@ def load_config(path: str,
     """A config with the command line's settings merged in.
 
     Args:
-        path: config file.
+        path: config file, or ``erda::NAME`` for one of this package.
         work_dir: folder for logs and checkpoints; the config's own, or else ``work_dirs/NAME``, if ``None``.
         cfg_options: settings that override the config.
         launcher: ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
@@ -25,7 +29,7 @@ def load_config(path: str,
         ConfigError: if the file or one of its bases does not exist or is not Python.
     """
     try:
-        cfg = Config.fromfile(path)
+        cfg = Config.fromfile(find_own_config(path[len(OWN):]) if path.startswith(OWN) else path)
     except (OSError, SyntaxError) as error:
         raise ConfigError(f'Cannot read the config {path}: {error}') from error
     cfg.launcher = launcher

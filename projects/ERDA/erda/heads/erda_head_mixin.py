@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from mmdet3d.registry import MODELS
 from torch import Tensor
 
+from ..losses.points_per_rank import points_per_rank
 from ..voxelization import mean_per_voxel
 from ..weak_labels import UNLABELED
 from .classified_points import ClassifierCall, recorded_classifier
@@ -21,8 +22,9 @@ class ERDAHeadMixin:
     ``pseudo_labeler``.
 
     Two habits of stock heads are corrected. A cross-entropy averages over the labelled points, also where a config
-    forgets ``avg_non_ignore``. A logit for void (``ignore_index == num_classes - 1``, as in Cylinder3D) takes no part
-    in ERDA.
+    forgets ``avg_non_ignore``, and over those of all processes, so that their gradients are those of one process on the
+    joint batch; a Lovasz loss, which ranks points, stays that of each process. A logit for void (``ignore_index ==
+    num_classes - 1``, as in Cylinder3D) takes no part in ERDA.
 
     Args:
         pseudo_labeler: config of a module ``(rows [N, C], labels [N]) -> pseudo_logits [N, K]``; ``in_channels``
@@ -62,6 +64,7 @@ class ERDAHeadMixin:
         for loss in self.children():
             if hasattr(loss, 'avg_non_ignore'):
                 loss.avg_non_ignore = True
+                loss.register_forward_hook(_mean_over_ranks, with_kwargs=True)
         if 0 <= self.ignore_index < self.num_classes - 1:
             raise ValueError(f'{type(self).__name__}: ignore_index={self.ignore_index} is one of num_classes='
                              f'{self.num_classes} classes; map void to the last one or to {self.num_classes}')
@@ -112,7 +115,8 @@ class ERDAHeadMixin:
         if self.labelled_weight > 0:
             labelled = (labels != UNLABELED).nonzero().squeeze(1)
             cross_entropy = F.cross_entropy(pseudo_logits[labelled], labels[labelled].long(), reduction='sum')
-            losses['loss_pseudo_label'] = self.labelled_weight * cross_entropy / max(len(labelled), 1)
+            count = points_per_rank(cross_entropy.new_tensor(len(labelled)))
+            losses['loss_pseudo_label'] = self.labelled_weight * cross_entropy / count
         return losses
 
     @property
@@ -135,6 +139,12 @@ class ERDAHeadMixin:
         for name in self.weighted_losses:
             getattr(self, name).class_weight = padded
         self.awaits_class_weights = False
+
+
+def _mean_over_ranks(loss: torch.nn.Module, args: tuple, kwargs: dict, value: Tensor) -> Tensor:
+    """Turns a mean over the labelled points of this rank into its share of the mean over those of all ranks."""
+    count = (args[1] != kwargs['ignore_index']).sum()
+    return value * (count / points_per_rank(count))  # by exactly 1 in one process
 
 
 def _labels(sample: Any) -> Tensor:
