@@ -1,14 +1,18 @@
 #!/usr/bin/env python
 """Train a segmentor: python tools/train.py CONFIG, with mmengine's usual arguments."""
 import argparse
+import errno
 import sys
 
 import torch
 from mmengine.runner import Runner
+from mmengine.runner.checkpoint import find_latest_checkpoint
 
 import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
 from erda.command_line import add_runner_arguments, read_config, stop
 from erda.datasets.availability import missing_data
+from erda.datasets.data_error import DataError
+from erda.hooks import TrainingError, add_training_hooks
 from erda.zoo.checkpoint_fit import check_training_start
 from erda.zoo.errors import CheckpointError
 
@@ -22,6 +26,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--auto-scale-lr', action='store_true',
                         help='scale the learning rate to the batch size over all GPUs')
     return parser.parse_args()
+
+
+def going_on(work_dir: str) -> str:
+    """What to do once the reason for a stop is gone."""
+    checkpoint = find_latest_checkpoint(work_dir)
+    return f'--resume goes on from {checkpoint}.' if checkpoint else 'There is no checkpoint yet to go on from.'
 
 
 def main() -> None:
@@ -45,7 +55,17 @@ def main() -> None:
             print(warning, file=sys.stderr)
     except CheckpointError as error:
         stop(str(error))
-    Runner.from_cfg(cfg).train()
+    add_training_hooks(cfg)
+    try:
+        Runner.from_cfg(cfg).train()
+    except DataError as error:
+        stop(f'{error.plain_message} {going_on(cfg.work_dir)}')
+    except TrainingError as error:
+        stop(f'{error} {going_on(cfg.work_dir)}')
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        stop(f'{error.filename or cfg.work_dir} cannot be written: {error.strerror}. {going_on(cfg.work_dir)}')
 
 
 if __name__ == '__main__':

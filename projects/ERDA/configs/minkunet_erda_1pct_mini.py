@@ -1,5 +1,5 @@
-# The same on 2 CPU cores: a network of half a million weights, voxels of 0.5 m and a short schedule, for which mixed scans are
-# too hard: flips in the place of LaserMix and PolarMix.
+# The same on 2 CPU cores: a network of half a million weights, voxels of 0.5 m and a short schedule, for which mixed
+# scans are too hard: flips in the place of LaserMix and PolarMix.
 _base_ = ['./minkunet_erda_1pct.py']
 
 model = dict(

@@ -1,10 +1,17 @@
 from .loss_ramp_hook import LossRampHook
+from .non_finite_loss_hook import NonFiniteLossHook
 from .pseudo_label_quality_hook import PseudoLabelQualityHook
 from .random_state_hook import RandomStateHook
 from .second_view_hook import SecondViewHook
+from .training_error import TrainingError
+from .training_hooks import add_training_hooks
+from .unreadable_scan_hook import UnreadableScanHook
 from .weak_class_weight_hook import WeakClassWeightHook, inverse_log_weights
+from .whole_checkpoint_hook import WholeCheckpointHook
+from .whole_file_backend import WholeFileBackend
 
 __all__ = [
-    'LossRampHook', 'PseudoLabelQualityHook', 'RandomStateHook', 'SecondViewHook', 'WeakClassWeightHook',
-    'inverse_log_weights'
+    'LossRampHook', 'NonFiniteLossHook', 'PseudoLabelQualityHook', 'RandomStateHook', 'SecondViewHook',
+    'TrainingError', 'UnreadableScanHook', 'WeakClassWeightHook', 'WholeCheckpointHook', 'WholeFileBackend',
+    'add_training_hooks', 'inverse_log_weights'
 ]

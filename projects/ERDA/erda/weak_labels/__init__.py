@@ -20,6 +20,7 @@ from .grid_subsampling import grid_subsample, voxel_coors, voxel_keys
 from .mark_hidden_labels import HiddenLabels, MarkHiddenLabels, hidden_labels
 from .mask_writer import verify_masks, write_masks
 from .point_list_budget import PointListBudget
+from .read_scan import ReadReport, ReadScan, scans_of_batch
 from .scribble_budget import ScribbleBudget
 from .stored_masks import StoredMasks
 from .weak_indoor_patch_point_sample import WeakIndoorPatchPointSample
@@ -27,8 +28,8 @@ from .weak_label_dataset import WeakLabelDataset, WeakScan
 
 __all__ = [
     'BUDGETS', 'UNLABELED', 'ApplyWeakLabels', 'Budget', 'FrameBudget', 'GivenLabels', 'HiddenLabels',
-    'MarkHiddenLabels', 'PerClassBudget', 'PerScanBudget', 'PointBudget', 'PointListBudget', 'RatioBudget', 'Scan',
-    'ScribbleBudget', 'StoredMasks', 'WeakIndoorPatchPointSample', 'WeakLabelDataset', 'WeakScan',
-    'count_per_class', 'grid_subsample', 'hidden_labels', 'is_class', 'is_labelled', 'scan_name', 'scan_rng',
-    'verify_masks', 'voxel_coors', 'voxel_keys', 'write_masks'
+    'MarkHiddenLabels', 'PerClassBudget', 'PerScanBudget', 'PointBudget', 'PointListBudget', 'RatioBudget',
+    'ReadReport', 'ReadScan', 'Scan', 'ScribbleBudget', 'StoredMasks', 'WeakIndoorPatchPointSample',
+    'WeakLabelDataset', 'WeakScan', 'count_per_class', 'grid_subsample', 'hidden_labels', 'is_class', 'is_labelled',
+    'scan_name', 'scan_rng', 'scans_of_batch', 'verify_masks', 'voxel_coors', 'voxel_keys', 'write_masks'
 ]

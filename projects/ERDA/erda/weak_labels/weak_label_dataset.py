@@ -10,6 +10,7 @@ from mmengine.dataset import BaseDataset, Compose
 from .apply_weak_labels import ApplyWeakLabels
 from .budgets import BUDGETS, Budget, scan_name
 from .mark_hidden_labels import MarkHiddenLabels
+from .read_scan import ON_UNREADABLE, ReadReport, ReadScan
 from .stored_masks import StoredMasks
 
 
@@ -30,7 +31,9 @@ class WeakLabelDataset:
 
     The wrapped dataset's pipeline gets :class:`ApplyWeakLabels` right behind the loading and mapping of the labels,
     there and inside every mix transform, because LaserMix and PolarMix fetch their second scan past any wrapper. An
-    ``IndoorPatchPointSample`` becomes a :class:`WeakIndoorPatchPointSample`.
+    ``IndoorPatchPointSample`` becomes a :class:`WeakIndoorPatchPointSample`, and what reads is wrapped in a
+    :class:`ReadScan`. An item's ``data_samples`` have the paths of all its scans as ``scans``, and path and reason of
+    those that were replaced as ``unreadable_scans``.
 
     Args:
         dataset: config of the dataset, not in test mode.
@@ -38,6 +41,8 @@ class WeakLabelDataset:
         seed: label seed. With path, budget and seed given, a scan's labels are the same in every run.
         masks: folder that ``tools/make_weak_labels.py`` has written: its masks are read back instead of drawn. They
             must be of this seed, and of this budget if one is given.
+        on_unreadable: what a scan that can no longer be read does to training: ``'stop'`` ends it, with ``'skip'``
+            the next one that can be read takes its place and :class:`erda.hooks.UnreadableScanHook` counts it.
 
     Attributes:
         budget: what is hidden, or the stored masks.
@@ -45,19 +50,25 @@ class WeakLabelDataset:
 
     Raises:
         ValueError: if the dataset is in test mode or its pipeline loads no semantic labels, if there is neither a
-            budget nor a folder of masks, or if the masks are damaged or are not for this dataset.
+            budget nor a folder of masks, if the masks are damaged or are not for this dataset, or if ``on_unreadable``
+            is neither of the two.
+        DataError: for an item whose scan cannot be read, see :class:`ReadScan`.
     """
 
     def __init__(self,
                  dataset: dict,
                  budget: Optional[dict] = None,
                  seed: int = 0,
-                 masks: Optional[str] = None) -> None:
+                 masks: Optional[str] = None,
+                 on_unreadable: str = 'stop') -> None:
         if dataset.get('test_mode', False):
             raise ValueError('WeakLabelDataset hides labels from training; a dataset in test mode must keep them all')
         if budget is None and masks is None:
             raise ValueError('WeakLabelDataset needs budget=dict(type=...), or masks=FOLDER that was written by '
                              'tools/make_weak_labels.py')
+        if on_unreadable not in ON_UNREADABLE:
+            raise ValueError(f'WeakLabelDataset: on_unreadable={on_unreadable!r} must be one of '
+                             f'{", ".join(ON_UNREADABLE)}')
         dataset = copy.deepcopy(dataset)
         pipeline = dataset.pop('pipeline', [])
         self.dataset: BaseDataset = DATASETS.build({**dataset, 'pipeline': []})
@@ -73,14 +84,17 @@ class WeakLabelDataset:
             num_classes=len(self.metainfo['classes']),
             data_root=self._data_root,
             seed=seed)
-        original, pipeline = pipeline, _insert_after_labels(pipeline, hide)
-        if hide not in pipeline:
+        self._report = ReadReport([], [])
+        read = dict(type=ReadScan.__name__, dataset=self.dataset, on_unreadable=on_unreadable, report=self._report)
+        weak = _read_weak_labels(pipeline, read, hide)
+        reading = next((transform for transform in weak if transform['type'] == ReadScan.__name__), None)
+        if reading is None:
             raise ValueError('WeakLabelDataset: the pipeline loads no semantic labels (no PointSegClassMapping and no '
                              'LoadAnnotations3D with with_seg_3d=True at its top level)')
-        self._load = Compose(pipeline[:pipeline.index(hide)])
+        self._load = Compose([{**reading, 'on_unreadable': 'stop', 'transforms': reading['transforms'][:-1]}])
         self._hide = Compose([hide])
-        self.dataset.pipeline = Compose(pipeline)
-        self._marking_pipeline = _insert_after_labels(original, {**hide, 'type': MarkHiddenLabels.__name__})
+        self.dataset.pipeline = Compose(weak)
+        self._marking_pipeline = _read_weak_labels(pipeline, read, {**hide, 'type': MarkHiddenLabels.__name__})
 
     @property
     def metainfo(self) -> dict:
@@ -133,31 +147,38 @@ class WeakLabelDataset:
         return self.dataset.data_root or ''
 
     def __getitem__(self, idx: int) -> Any:
-        return self.dataset[idx]
+        for entries in self._report:
+            entries.clear()
+        item = self.dataset[idx]
+        if 'data_samples' in item:
+            item['data_samples'].set_metainfo(dict(scans=[*self._report.scans],
+                                                   unreadable_scans=[*self._report.unreadable]))
+        return item
 
     def __len__(self) -> int:
         return len(self.dataset)
 
 
-def _insert_after_labels(pipeline: List[dict], hide: dict) -> List[dict]:
-    """A copy of the pipeline with ``hide`` behind the labels and patches that keep labels, however deep."""
-    pipeline = [_inside(transform, hide) for transform in pipeline]
+def _read_weak_labels(pipeline: List[dict], read: dict, hide: dict) -> List[dict]:
+    """A copy of the pipeline that hides labels as soon as they are read and keeps them in patches, however deep."""
+    pipeline = [_inside(transform, read, hide) for transform in pipeline]
     for transform in pipeline:
         if transform['type'] == 'IndoorPatchPointSample':
             transform['type'] = 'WeakIndoorPatchPointSample'
     loads = [i for i, transform in enumerate(pipeline) if _loads_labels(transform)]
     if loads:
-        pipeline.insert(loads[-1] + 1, hide)
+        behind = loads[-1] + 1
+        pipeline = [{**read, 'transforms': [*pipeline[:behind], hide]}, *pipeline[behind:]]
     return pipeline
 
 
-def _inside(value: Any, hide: dict) -> Any:
+def _inside(value: Any, read: dict, hide: dict) -> Any:
     if isinstance(value, dict):
-        return {key: _inside(inner, hide) for key, inner in value.items()}
+        return {key: _inside(inner, read, hide) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         if value and all(isinstance(inner, dict) and 'type' in inner for inner in value):
-            return _insert_after_labels(list(value), hide)
-        return type(value)(_inside(inner, hide) for inner in value)
+            return _read_weak_labels(list(value), read, hide)
+        return type(value)(_inside(inner, read, hide) for inner in value)
     return value
 
 

@@ -1,0 +1,34 @@
+from collections import Counter
+from typing import Optional
+
+from mmdet3d.registry import HOOKS
+from mmengine.dist import all_gather_object
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+KEY = 'unreadable_scans'
+
+
+@HOOKS.register_module()
+class UnreadableScanHook(Hook):
+    """Says which scans could not be read and how often, where ``WeakLabelDataset(on_unreadable='skip')`` goes on.
+
+    Worker processes send it with the batch. Each scan is named in the log when it first fails, with the reason, and
+    counted at the end; the counts are stored with checkpoints. Other ranks than the first one are heard at the end.
+    """
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Optional[dict] = None) -> None:
+        for sample in data_batch['data_samples']:
+            for scan, reason in sample.metainfo.get(KEY, []):
+                counts = Counter(runner.message_hub.runtime_info.get(KEY, {}))
+                if scan not in counts:
+                    runner.logger.warning(f'{reason} Another scan takes its place.')
+                counts[scan] += 1
+                runner.message_hub.update_info(KEY, dict(counts))
+
+    def after_train(self, runner: Runner) -> None:
+        counts = sum(map(Counter, all_gather_object(runner.message_hub.runtime_info.get(KEY, {}))), Counter())
+        if counts:
+            scans = ', '.join(f'{scan} ({count} times)' for scan, count in sorted(counts.items()))
+            runner.logger.warning(f'{len(counts)} scans could not be read, {counts.total()} times in all, and others '
+                                  f'took their place: {scans}')
