@@ -129,7 +129,7 @@ def test_state_has_the_keys_of_torchsparse(name):
 
 
 @needs_stand_in
-@pytest.mark.skipif(not IS_SPCONV2_AVAILABLE, reason='MinkUNetBackbone gives mmcv a spatial shape that it cannot take')
+@pytest.mark.skipif(not IS_SPCONV2_AVAILABLE, reason='compares with weights in the layout of spconv')
 def test_backbone_equals_spconv():
     model = small_backbone().double()
     spconv_model = small_backbone(sparseconv_backend='spconv').double()

@@ -1,5 +1,6 @@
 """Portable kernels: all of mmdet3d's segmentors without a compiled mmcv, on any device."""
 from .mmcv_ext import install_mmcv_ext
+from .mmcv_spatial_shape import let_mmcv_take_tensor_as_spatial_shape
 from .spconv_cpu import install_spconv_cpu
 from .spconv_weights import let_mmcv_load_spconv_weights
 from .torchsparse_portable import install_torchsparse
@@ -11,6 +12,7 @@ def install_portable_ops() -> None:
     install_spconv_cpu()
     install_torchsparse()
     let_mmcv_load_spconv_weights()
+    let_mmcv_take_tensor_as_spatial_shape()
 
 
 __all__ = ['install_portable_ops']
