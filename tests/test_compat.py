@@ -106,6 +106,15 @@ def test_plain_torch_reads_our_checkpoints_and_training_goes_on(tmp_path):
     assert 'dataset metainfo from the resumed checkpoint is different' in log
 
 
+def test_a_test_does_not_build_the_training_data(tmp_path):
+    train(tmp_path / 'trained', 1)
+    tester = Runner(
+        Line(), str(tmp_path / 'tested'), dict(dataset=dict(type='NoSuchDataset')), default_scope='mmengine',
+        train_cfg=dict(by_epoch=True, max_epochs=1), optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.01)),
+        experiment_name='tested')
+    assert 'state_dict' in tester.load_checkpoint(str(tmp_path / 'trained/iter_1.pth'))
+
+
 def test_one_cycle_state_is_plain_and_resumes(tmp_path):
 
     def build():

@@ -11,7 +11,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.device import get_device
 from mmengine.logging import HistoryBuffer
 from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler, _ParamScheduler
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop, Runner
 
 from .own_configs import find_own_config
 
@@ -68,7 +68,9 @@ def store_plain_values() -> None:
         for name, value in scalars.items():
             if isinstance(value, dict):
                 scalars[name] = HistoryBuffer(**{key: stored.cpu().numpy() for key, stored in value.items()})
-        metainfo = getattr(getattr(self.train_dataloader, 'dataset', None), 'metainfo', None)
+        # Only a training compares it; to ask a test for the loader would build that of its training data.
+        training = isinstance(self._train_loop, BaseLoop)
+        metainfo = getattr(self.train_dataloader.dataset, 'metainfo', None) if training else None
         if metainfo is not None and checkpoint.get('meta', {}).get('dataset_meta') == _plain(metainfo):
             checkpoint['meta']['dataset_meta'] = metainfo
         return checkpoint
