@@ -13,7 +13,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler, _ParamScheduler
 from mmengine.runner import BaseLoop, Runner
 
-from .own_configs import find_own_config
+from .own_configs import PREFIX, find_own_config
 
 
 def load_weights_only() -> None:
@@ -129,8 +129,8 @@ def find_configs_of_erda() -> None:
     get_cfg_path = Config._get_cfg_path
 
     def with_own(cfg_path: str, filename: str) -> Tuple[str, Optional[str]]:
-        if cfg_path.startswith('erda::'):
-            return find_own_config(cfg_path[len('erda::'):]), None
+        if cfg_path.startswith(PREFIX):
+            return find_own_config(cfg_path), None
         return get_cfg_path(cfg_path, filename)
 
     Config._get_cfg_path = staticmethod(with_own)

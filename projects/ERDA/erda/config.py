@@ -4,9 +4,7 @@ from typing import Optional
 
 from mmengine.config import Config
 
-from .own_configs import find_own_config
-
-OWN = 'erda::'
+from .own_configs import PREFIX, find_own_config
 
 
 class ConfigError(ValueError):
@@ -29,7 +27,7 @@ def load_config(path: str,
         ConfigError: if the file or one of its bases does not exist or is not Python.
     """
     try:
-        cfg = Config.fromfile(find_own_config(path[len(OWN):]) if path.startswith(OWN) else path)
+        cfg = Config.fromfile(find_own_config(path) if path.startswith(PREFIX) else path)
     except (OSError, SyntaxError) as error:
         raise ConfigError(f'Cannot read the config {path}: {error}') from error
     cfg.launcher = launcher
