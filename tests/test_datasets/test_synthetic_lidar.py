@@ -95,8 +95,14 @@ def test_second_run_keeps_what_is_there_and_adds_what_is_new(tmp_path):
     kept = tmp_path / 'sequences/00/velodyne/000000.bin'
     before = kept.stat().st_mtime_ns
     assert write(tmp_path) == 0
-    assert write(tmp_path, {'00': 3}) == 1
+    assert write(tmp_path, {**FRAMES, '00': 3}) == 1
     assert kept.stat().st_mtime_ns == before
+
+
+def test_scans_that_are_not_asked_for_are_no_part_of_the_data(tmp_path):
+    write(tmp_path)
+    with pytest.raises(ValueError, match='holds 2 scans beside the 1 that are asked for, such as .*000000.bin'):
+        write(tmp_path, {'08': 1})
 
 
 def test_a_truncated_scan_is_written_again(tmp_path):

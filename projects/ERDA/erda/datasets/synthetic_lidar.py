@@ -69,8 +69,8 @@ def write_synthetic_semantickitti(out: Path, frames: Mapping[str, int], seed: in
         progress: whether to show a progress bar.
     Returns: number of scans written by this call.
     Raises: ValueError if ``frames`` asks for nothing, a sequence is not a number, or ``out``
-        holds scans made with other parameters or by something else; or for a negative seed or
-        no worker.
+        holds scans made with other parameters or by something else, or more scans than asked for;
+        or for a negative seed or no worker.
     """
     out = Path(out)
     if not frames or min(frames.values()) < 1:
@@ -83,6 +83,11 @@ def write_synthetic_semantickitti(out: Path, frames: Mapping[str, int], seed: in
         raise ValueError(f'need workers >= 1 and seed >= 0, got {workers} and {seed}')
     claim_folder(out, MANIFEST_NAME, {'generator_version': GENERATOR_VERSION, 'seed': seed, **asdict(sensor)},
                  foreign=lambda folder: (folder / 'sequences').exists())
+    wanted = {_scan_files(out, name, frame).points for name, count in frames.items() for frame in range(count)}
+    surplus = sorted(set(out.glob('sequences/*/velodyne/*.bin')) - wanted)
+    if surplus:
+        raise ValueError(f'{out} holds {len(surplus)} scans beside the {len(wanted)} that are asked for, such as '
+                         f'{surplus[0]}; they would become part of the data set. Delete the folder or name another')
     missing = [(name, frame) for name, count in frames.items() for frame in range(count)
                if not _is_complete(_scan_files(out, name, frame))]
     if not missing:
