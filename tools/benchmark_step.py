@@ -2,7 +2,8 @@
 """Time and memory of a training step of several configs, on the same batches and in turn: load hits all alike.
 
 The batches are those of the first config's training data or, with --points, a made surface, each point one voxel: any
-number of points and classes, for MinkUNet.
+number of points and classes, for MinkUNet. On the CPU, time is processor time of one thread, into which other processes
+do not count.
 """
 import argparse
 import itertools
@@ -44,6 +45,7 @@ def main() -> None:
     parser.add_argument('--markdown', action='store_true', help='print Markdown as well')
     args = parser.parse_args()
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    torch.set_num_threads(1)
     if args.points and min(args.points) < 200:
         stop(f'--points {min(args.points)}: at least 200, so that both scans have a label')
 
@@ -55,7 +57,7 @@ def main() -> None:
             rows += [[f'{points:,}', str(classes), *row] for row in compare(args.configs, batches, device, classes)]
     else:
         columns, rows = COLUMNS, compare(args.configs, load_batches(args.configs[0], WARM_UP + args.steps), device)
-    table = Table(title=f'Training step on {device}, {torch.get_num_threads()} threads, median of {args.steps}')
+    table = Table(title=f'Training step on {device}, median of {args.steps}')
     for column in columns:
         table.add_column(column, justify='left' if column == 'config' else 'right')
     for row in rows:
@@ -123,7 +125,8 @@ class Training:
 
     def step(self, batch: dict) -> float:
         """Seconds of one step, voxelisation included."""
-        start = time.perf_counter()
+        clock = time.perf_counter if torch.cuda.is_available() else time.process_time
+        start = clock()
         data = self.model.data_preprocessor(dict(batch, data_samples=[s.clone() for s in batch['data_samples']]), True)
         losses = self.model(**data, mode='loss')
         loss, _ = self.model.parse_losses(losses)
@@ -132,7 +135,7 @@ class Training:
         self.optimizer.step()
         if torch.cuda.is_available():
             torch.cuda.synchronize()
-        return time.perf_counter() - start
+        return clock() - start
 
 
 def peak_memory(config: str, device: str, batches: list, classes: Optional[int]) -> float:
@@ -142,6 +145,7 @@ def peak_memory(config: str, device: str, batches: list, classes: Optional[int])
 
 
 def _peak_memory(config: str, device: str, batches: list, classes: Optional[int]) -> float:
+    torch.set_num_threads(1)
     training = Training(config, device, classes)
     for batch in batches:
         training.step(batch)
