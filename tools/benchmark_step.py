@@ -9,7 +9,6 @@ import argparse
 import itertools
 import math
 import multiprocessing
-import resource
 import statistics
 import time
 from pathlib import Path
@@ -141,7 +140,7 @@ class Training:
 def peak_memory(config: str, device: str, batches: list, classes: Optional[int]) -> float:
     """Bytes at the peak of a few steps in a process of their own."""
     with multiprocessing.get_context('spawn').Pool(1) as pool:  # a fork would inherit this one's threads and memory
-        return pool.apply(_peak_memory, (config, device, batches[:5], classes))
+        return pool.apply(_peak_memory, (config, device, batches[:3], classes))
 
 
 def _peak_memory(config: str, device: str, batches: list, classes: Optional[int]) -> float:
@@ -151,7 +150,9 @@ def _peak_memory(config: str, device: str, batches: list, classes: Optional[int]
         training.step(batch)
     if device == 'cuda':
         return torch.cuda.max_memory_allocated()
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Not ru_maxrss, which a new process inherits from the one that started it.
+    line, = (line for line in Path('/proc/self/status').read_text().splitlines() if line.startswith('VmHWM'))
+    return 1024 * int(line.split()[1])
 
 
 if __name__ == '__main__':
