@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
-from .functional import ALIGNMENT_FORMS, log_alignment, log_entropy
+from .functional import ALIGNMENT_FORMS, log_alignment, log_entropy, soft_cross_entropy
 from .points_per_rank import points_per_rank
 
 GRADIENTS = ('both', 'pseudo_label', 'prediction')
@@ -74,9 +74,12 @@ class ERDALoss(nn.Module):
         elif self.gradient == 'pseudo_label':
             seg_logits = seg_logits.detach()
         log_p, log_q = F.log_softmax(pseudo_logits, dim=-1), F.log_softmax(seg_logits, dim=-1)
-        loss = log_alignment(log_p, log_q, self.alignment)
-        if self.entropy_weight > 0:
-            loss = loss + self.entropy_weight * log_entropy(log_p)
+        if self.alignment == 'kl_pq' and self.entropy_weight == 1:
+            loss = soft_cross_entropy(log_p, log_q)
+        else:
+            loss = log_alignment(log_p, log_q, self.alignment)
+            if self.entropy_weight > 0:
+                loss = loss + self.entropy_weight * log_entropy(log_p)
         if mask is None:
             mask = torch.ones_like(loss, dtype=torch.bool)
         # Nearly all points are selected: setting the others to zero is cheaper than picking rows, above all backward.

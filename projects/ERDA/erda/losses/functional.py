@@ -3,6 +3,7 @@ import math
 
 import torch.nn.functional as F
 from torch import Tensor
+from torch.linalg import vecdot  # without a tensor of products, forward or backward
 
 ALIGNMENT_FORMS = ('kl_pq', 'kl_qp', 'js', 'mse')
 
@@ -39,21 +40,26 @@ def distribution_alignment(pseudo_logits: Tensor, seg_logits: Tensor, form: str 
 
 def log_entropy(log_p: Tensor) -> Tensor:
     """:func:`entropy` of log-probabilities ``[N, K]``, for callers that have them already."""
-    return -(log_p.exp() * log_p).sum(dim=-1)
+    return -vecdot(log_p.exp(), log_p)
+
+
+def soft_cross_entropy(log_p: Tensor, log_q: Tensor) -> Tensor:
+    """``-sum p log q`` of log-probabilities ``[N, K]``: H(p) + KL(p||q) in half the time."""
+    return -vecdot(log_p.exp(), log_q)
 
 
 def log_alignment(log_p: Tensor, log_q: Tensor, form: str = 'kl_pq') -> Tensor:
     """:func:`distribution_alignment` of log-probabilities ``[N, K]``, for callers that have them already."""
     p = log_p.exp()
     if form == 'kl_pq':
-        return (p * (log_p - log_q)).sum(dim=-1)
+        return vecdot(p, log_p - log_q)
     q = log_q.exp()
     if form == 'kl_qp':
-        return (q * (log_q - log_p)).sum(dim=-1)
+        return vecdot(q, log_q - log_p)
     if form == 'js':
         # log((p + q) / 2) without leaving the log domain, so that p = q = 0 gives 0 and not NaN.
         log_m = log_p.logaddexp(log_q) - math.log(2)
-        return (0.5 * (p * (log_p - log_m) + q * (log_q - log_m))).sum(dim=-1)
+        return 0.5 * (vecdot(p, log_p - log_m) + vecdot(q, log_q - log_m))
     if form == 'mse':
         return 0.5 * (p - q).square().sum(dim=-1)
     raise ValueError(f'alignment form {form!r} is not one of {ALIGNMENT_FORMS}')
