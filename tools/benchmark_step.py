@@ -93,7 +93,7 @@ def load_batches(config: str, count: int) -> list:
 
 
 def made_batch(points: int, classes: int, seed: int) -> dict:
-    """Two scans of a wavy surface; its voxels of 0.5 m have 9 to 12 neighbours, those of a street 7."""
+    """Two scans of a wavy surface; its voxels of 0.5 m have 8 neighbours, those of a street 7."""
     generator = torch.Generator().manual_seed(seed)
     inputs, samples = [], []
     for _ in range(2):
