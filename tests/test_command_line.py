@@ -2,7 +2,7 @@ import argparse
 
 import pytest
 
-from erda.command_line import add_runner_arguments, read_config
+from erda.command_line import add_runner_arguments, print_table, read_config
 
 
 def parse(*arguments):
@@ -22,3 +22,10 @@ def test_unreadable_config_is_a_message(capsys):
     with pytest.raises(SystemExit) as error:
         read_config(parse('nowhere.py'))
     assert error.value.code == 2 and 'nowhere.py' in capsys.readouterr().err
+
+
+def test_a_table_has_all_of_its_names(capsys):
+    config = 'minkunet_erda_with_a_name_of_more_than_forty_letters'
+    print_table([('config', 'ms'), (config, '12'), ('other', '3')], 'title', markdown=True)
+    shown = capsys.readouterr().out
+    assert shown.count(config) == 2 and f'| {config} | 12 |' in shown

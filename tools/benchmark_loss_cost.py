@@ -16,14 +16,11 @@ from typing import Callable, List, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
-from erda.command_line import stop
-from erda.evaluation.comparison_table import as_markdown
+from erda.command_line import print_table, stop
 from erda.losses import ERDALoss
 from erda.pseudo_labels import PrototypePseudoLabeler
 from erda.weak_labels import UNLABELED
@@ -77,16 +74,7 @@ def main() -> None:
 
     cases = [(points, classes) for points in args.points for classes in args.classes]
     rows = [row(*case, args.channels, args.repeats, device) for case in track(cases)]
-    table = Table(title=f'{args.channels} channels, {device}, median of {args.repeats}')
-    for column in COLUMNS:
-        table.add_column(column, justify='right')
-    for cells in rows:
-        table.add_row(*cells)
-    console = Console()
-    console.width = max(console.width, 110)  # rather than cut off names
-    console.print(table)
-    if args.markdown:
-        print(as_markdown([COLUMNS, *rows]))
+    print_table([COLUMNS, *rows], f'{args.channels} channels, {device}, median of {args.repeats}', args.markdown)
 
 
 def row(points: int, classes: int, channels: int, repeats: int, device: str) -> List[str]:

@@ -22,13 +22,10 @@ from mmdet3d.registry import MODELS
 from mmdet3d.structures import Det3DDataSample, PointData
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
-from erda.command_line import stop
+from erda.command_line import print_table, stop
 from erda.config import load_config
-from erda.evaluation.comparison_table import as_markdown
 from erda.weak_labels import UNLABELED
 
 WARM_UP = 2  # steps
@@ -56,16 +53,7 @@ def main() -> None:
             rows += [[f'{points:,}', str(classes), *row] for row in compare(args.configs, batches, device, classes)]
     else:
         columns, rows = COLUMNS, compare(args.configs, load_batches(args.configs[0], WARM_UP + args.steps), device)
-    table = Table(title=f'Training step on {device}, median of {args.steps}')
-    for column in columns:
-        table.add_column(column, justify='left' if column == 'config' else 'right')
-    for row in rows:
-        table.add_row(*row)
-    console = Console()
-    console.width = max(console.width, 110)  # rather than cut off names
-    console.print(table)
-    if args.markdown:
-        print(as_markdown([columns, *rows]))
+    print_table([columns, *rows], f'Training step on {device}, median of {args.steps}', args.markdown)
 
 
 def compare(configs: List[str], batches: list, device: str, classes: Optional[int] = None) -> List[List[str]]:

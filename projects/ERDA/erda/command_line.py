@@ -2,11 +2,14 @@
 import argparse
 import os
 import sys
-from typing import NoReturn
+from typing import NoReturn, Sequence
 
 from mmengine.config import Config, DictAction
+from rich.console import Console
+from rich.table import Table
 
 from .config import ConfigError, load_config
+from .evaluation.comparison_table import as_markdown
 
 
 def stop(message: str) -> NoReturn:
@@ -37,3 +40,18 @@ def read_config(args: argparse.Namespace) -> Config:
         return load_config(args.config, args.work_dir, args.cfg_options, args.launcher)
     except ConfigError as error:
         stop(str(error))
+
+
+def print_table(rows: Sequence[Sequence[str]], title: str, markdown: bool = False) -> None:
+    """Print rows, the names of the columns first, as wide as they are; with ``markdown`` as Markdown, too."""
+    header, *body = rows
+    table = Table(title=title)
+    for name in header:
+        table.add_column(name, justify='left' if name == 'config' else 'right')
+    for row in body:
+        table.add_row(*row)
+    console = Console()
+    console.width = max(console.width, 110)  # rather than cut off names
+    console.print(table)
+    if markdown:
+        print(as_markdown(rows))

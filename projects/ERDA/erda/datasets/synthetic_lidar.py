@@ -83,13 +83,12 @@ def write_synthetic_semantickitti(out: Path, frames: Mapping[str, int], seed: in
         raise ValueError(f'need workers >= 1 and seed >= 0, got {workers} and {seed}')
     claim_folder(out, MANIFEST_NAME, {'generator_version': GENERATOR_VERSION, 'seed': seed, **asdict(sensor)},
                  foreign=lambda folder: (folder / 'sequences').exists())
-    wanted = {_scan_files(out, name, frame).points for name, count in frames.items() for frame in range(count)}
-    surplus = sorted(set(out.glob('sequences/*/velodyne/*.bin')) - wanted)
+    scans = [(name, frame) for name, count in frames.items() for frame in range(count)]
+    surplus = sorted({*out.glob('sequences/*/velodyne/*.bin')} - {_scan_files(out, *scan).points for scan in scans})
     if surplus:
-        raise ValueError(f'{out} holds {len(surplus)} scans beside the {len(wanted)} that are asked for, such as '
+        raise ValueError(f'{out} holds {len(surplus)} scans beside the {len(scans)} that are asked for, such as '
                          f'{surplus[0]}; they would become part of the data set. Delete the folder or name another')
-    missing = [(name, frame) for name, count in frames.items() for frame in range(count)
-               if not _is_complete(_scan_files(out, name, frame))]
+    missing = [scan for scan in scans if not _is_complete(_scan_files(out, *scan))]
     if not missing:
         return 0
     for name in frames:
