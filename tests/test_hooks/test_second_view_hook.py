@@ -1,10 +1,14 @@
 """The view itself; tests/integration/test_second_view.py has trainings."""
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.dataset import Compose
+from mmengine.registry import init_default_scope
 
 from erda.hooks import SecondViewHook
+from erda.hooks.second_view_hook import _flips
 
 SCAN = torch.randn(50, 5, generator=torch.Generator().manual_seed(0))
 
@@ -30,6 +34,13 @@ def test_a_view_turns_mirrors_and_scales_alone():
 def test_the_same_view():
     hook = SecondViewHook(rotation=0, scale=(1, 1))
     torch.testing.assert_close(hook._turned(SCAN), SCAN)
+
+
+@pytest.mark.parametrize('pipeline', [[], [dict(type='RandomFlip3D', flip_ratio_bev_horizontal=0.5)]])
+def test_mirrors_where_the_pipeline_does(pipeline):
+    init_default_scope('mmdet3d')
+    wrapped = SimpleNamespace(dataset=SimpleNamespace(pipeline=Compose(pipeline)))
+    assert _flips(wrapped) == bool(pipeline)
 
 
 @pytest.mark.parametrize('arguments', [dict(rotation=-1), dict(scale=(0, 1)), dict(scale=(2, 1))])

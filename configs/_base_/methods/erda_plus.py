@@ -1,7 +1,7 @@
 # ERDA with what our measurements added, not the paper's: prototypes look at the features of an averaged model on a view
 # of its own, pseudo-labels are sharper and learn from the labels too, and the loss starts after a warm-up.
 method_head = dict(
-    pseudo_labeler=dict(_delete_=True, type='PrototypePseudoLabeler', scale=10.0, momentum=0.99),
+    pseudo_labeler=dict(_delete_=True, type='PrototypePseudoLabeler', scale=20.0, momentum=0.99),
     loss_erda=dict(_delete_=True, type='ERDALoss', loss_weight=1.0),
     labelled_weight=1.0)
 method_hooks = [dict(type='SecondViewHook'), dict(type='LossRampHook', begin=0.17, end=0.33)]

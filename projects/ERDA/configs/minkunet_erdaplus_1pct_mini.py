@@ -2,5 +2,4 @@
 _base_ = ['./minkunet_erda_1pct_mini.py', '../../../configs/_base_/methods/erda_plus.py']
 
 model = dict(decode_head=_base_.method_head)
-second_view, *others = _base_.method_hooks
-custom_hooks = _base_.custom_hooks + [dict(second_view, flip=True)] + others  # the pipeline flips, too
+custom_hooks = _base_.custom_hooks + _base_.method_hooks

@@ -1,7 +1,8 @@
 import math
-from typing import List, Optional, Sequence, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 import torch
+from mmdet3d.datasets.transforms import RandomFlip3D
 from mmdet3d.registry import HOOKS
 from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
@@ -25,8 +26,8 @@ class SecondViewHook(EMAHook):
     Args:
         momentum: weight of the newest weights in the average, in (0, 1).
         rotation: largest angle about z, radians; 0 with ``scale=(1, 1)`` is the same view.
-        flip: mirror x and y, each with probability 1/2. For pipelines that do so too: a segmentor that has never seen
-            a mirrored street says little of use about one.
+        flip: mirror x and y, each with probability 1/2; ``None`` where the pipeline of the training set has a
+            ``RandomFlip3D``, too: a segmentor that has never seen a mirrored street says little of use about one.
         scale: smallest and largest scale.
         kwargs: arguments of ``EMAHook``.
 
@@ -39,7 +40,7 @@ class SecondViewHook(EMAHook):
     def __init__(self,
                  momentum: float = 0.01,
                  rotation: float = math.pi,
-                 flip: bool = False,
+                 flip: Optional[bool] = None,
                  scale: Tuple[float, float] = (0.95, 1.05),
                  **kwargs) -> None:
         if rotation < 0 or not 0 < scale[0] <= scale[1]:
@@ -54,6 +55,8 @@ class SecondViewHook(EMAHook):
         super().before_train(runner)
         if getattr(self.src_model.decode_head, 'pseudo_labeler', None) is None:
             raise ValueError('SecondViewHook: the head has no pseudo_labeler that could look at the second view')
+        if self.flip is None:
+            self.flip = _flips(runner.train_dataloader.dataset)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Optional[dict] = None) -> None:
         calls = self.classify(data_batch['inputs']['points'])
@@ -73,9 +76,17 @@ class SecondViewHook(EMAHook):
         angle = (2 * torch.rand(()).item() - 1) * self.rotation
         low, high = self.scale
         scale = low + (high - low) * torch.rand(()).item()
-        mirror = 1 - 2.0 * torch.randint(2, (2, )) * self.flip
+        mirror = 1 - 2.0 * torch.randint(2, (2, )) * bool(self.flip)
         cos, sin = math.cos(angle), math.sin(angle)
         turn = torch.diag(torch.cat([mirror, mirror.new_ones(1)])) @ mirror.new_tensor(
             [[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
         xyz = scan[:, :3] @ (scale * turn).to(scan)
         return torch.cat([xyz, scan[:, 3:]], dim=1)
+
+
+def _flips(dataset: Any) -> bool:
+    """Whether the pipeline of a dataset, or of what it wraps, mirrors scans."""
+    while hasattr(dataset, 'dataset'):
+        dataset = dataset.dataset
+    pipeline = getattr(dataset, 'pipeline', None)
+    return any(isinstance(transform, RandomFlip3D) for transform in getattr(pipeline, 'transforms', ()))
