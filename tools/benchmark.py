@@ -1,7 +1,8 @@
 #!/usr/bin/env python
 """Train and test a matrix of methods, label budgets and seeds; make tables and pictures of it.
 
-Finished parts are kept: a second call with the same spec trains nothing, an interrupted one goes on where it was.
+Finished parts are kept: a second call with the same spec trains nothing, an interrupted one goes on where it was, and
+what another spec in the same folder of work dirs has trained with the same config is taken from there.
 """
 import argparse
 import os
@@ -15,7 +16,7 @@ from rich.console import Console
 import erda  # noqa: F401  Before any config is read: registers everything and installs the portable kernels.
 from erda.benchmark.cells import make_runs
 from erda.benchmark.report import block_name, write_report
-from erda.benchmark.results import read_results
+from erda.benchmark.results import append_result, read_results, results_of_same_configs
 from erda.benchmark.runs import CellRunner
 from erda.benchmark.spec import SpecError, choose_cells, read_spec
 from erda.command_line import stop
@@ -68,6 +69,9 @@ def main() -> None:
 
     path = args.work_dir / 'results.jsonl'
     results = read_results(path)
+    shared = results_of_same_configs([run for run in runs if run.key not in results], spec.title, ROOT,
+                                     args.work_dir.parent)
+    results.update(shared)
     todo = [run for run in runs if run.key not in results]
     if args.dry_run:
         for run in runs:
@@ -75,6 +79,8 @@ def main() -> None:
             console.print(f'{run.cell.name}: {run.length}, {state}', markup=False, highlight=False)
         return
 
+    for result in shared.values():
+        append_result(path, result)
     errors = []
     if todo and not args.table_only:
         for run in todo:

@@ -89,6 +89,10 @@ def test_run_kill_resume_repeat(command, tmp_path):
     assert table in readme.read_text() and (work / 'table.md').read_text() == table
     assert run(*command, '--dry-run').stdout.count('finished') == 3
 
+    other = run(*command[:3], tmp_path / 'other')
+    assert other.returncode == 0 and 'to run' not in other.stdout, 'the same configs beside it are not trained again'
+    assert (tmp_path / 'other/table.md').read_text() == table
+
 
 def test_a_cell_that_fails(command, tmp_path):
     """The others go on, a table of them is made, and the end of its log is shown."""

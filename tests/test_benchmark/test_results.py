@@ -1,8 +1,9 @@
 import math
 
 import pytest
+from test_benchmark.small_cells import small_runs
 
-from erda.benchmark.results import CellResult, append_result, read_results
+from erda.benchmark.results import CellResult, append_result, read_results, results_of_same_configs
 from erda.evaluation.comparison_table import LabelCount
 
 
@@ -50,3 +51,14 @@ def test_a_line_cut_off_by_a_kill_harms_nothing_but_itself(tmp_path, share):
     for seed in (1, 2):
         append_result(path, make_result(seed=seed))
     assert [result.seed for result in read_results(path).values()] == [0, 1, 2]
+
+
+def test_a_result_of_the_same_config_goes_by_the_names_of_the_cell(tmp_path):
+    same, different = small_runs(tmp_path, cells=2)
+    other = make_result(method='theirs', budget='one', seed=0, config_sha256=same.key[-1])
+    (tmp_path / 'work_dirs/other').mkdir(parents=True)
+    append_result(tmp_path / 'work_dirs/other/results.jsonl', other)
+    found = results_of_same_configs([same, different], 'Mine', tmp_path, tmp_path / 'work_dirs')
+    assert found == {same.key: other._replace(spec='Mine', method='ours', budget='1%', config='small.py',
+                                              options={'randomness.seed': 0})}
+    assert found[same.key].key == same.key

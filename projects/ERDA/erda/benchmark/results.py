@@ -4,9 +4,10 @@ import json
 import math
 import os
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Tuple
+from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 from ..evaluation.comparison_table import LabelCount
+from .cells import CellRun
 
 
 class CellResult(NamedTuple):
@@ -62,6 +63,7 @@ def append_result(path: Path, result: CellResult) -> None:
     fields['labels'] = [label._asdict() for label in result.labels]
     fields['metrics'] = {key: None if math.isnan(value) else value for key, value in result.metrics.items()}
     line = json.dumps(fields) + '\n'
+    path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, 'ab+') as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         if file.seek(0, os.SEEK_END) > 0:
@@ -87,3 +89,24 @@ def read_results(path: Path) -> Dict[tuple, CellResult]:
             continue
         results[result.key] = result
     return results
+
+
+def results_of_same_configs(runs: Sequence[CellRun], title: str, root: Path, folder: Path) -> Dict[tuple, CellResult]:
+    """Results that other specs have of the merged configs of these cells, under the names that the cells have here.
+
+    Args:
+        runs: cells without a result of their own.
+        title: of their spec.
+        root: folder of the repository.
+        folder: its subfolders are the work dirs of the specs.
+    """
+    known = {result.config_sha256: result for path in sorted(folder.glob('*/results.jsonl'))
+             for result in read_results(path).values()}
+    found = {}
+    for run in runs:
+        cell, sha256 = run.cell, run.key[-1]
+        if sha256 in known:
+            found[run.key] = known[sha256]._replace(
+                spec=title, method=cell.method, budget=cell.budget, config=os.path.relpath(cell.config, root),
+                options=cell.options)
+    return found
