@@ -16,12 +16,13 @@ from erda.datasets.point_cloud_starter import CONFIG, write_starter
 from erda.datasets.s3dis import prepare_s3dis
 from erda.datasets.scannet import prepare_scannet
 from erda.datasets.semantickitti import VAL_SEQUENCE, prepare_semantickitti
-from erda.datasets.synthetic_lidar import write_synthetic_semantickitti
+from erda.datasets.synthetic_lidar import (
+    FRAMES_PER_STREET,
+    TRAIN_STREETS,
+    VAL_STREETS,
+    write_synthetic_semantickitti,
+)
 from erda.datasets.synthetic_rooms import AREAS, write_synthetic_s3dis
-
-# Many streets with few scans each: the scans of one street are much alike, and one truck is a class of its own.
-SYNTHETIC_TRAIN = [f'{street:02d}' for street in range(16)]
-SYNTHETIC_VAL = [f'{street:02d}' for street in range(16, 28)]
 
 
 def parse_args() -> argparse.Namespace:
@@ -53,7 +54,8 @@ def parse_args() -> argparse.Namespace:
 
     command = add_command('synthetic-lidar', synthetic_lidar, 'make street scans in the layout of SemanticKITTI',
                           SYNTHETIC_LIDAR.root, 'folder to write')
-    command.add_argument('--frames', type=int, default=4, help='scans of each street (default: %(default)s)')
+    command.add_argument('--frames', type=int, default=FRAMES_PER_STREET,
+                         help='scans of each street (default: %(default)s)')
     add_seed_and_workers(command, 'streets')
     command = add_command('synthetic-rooms', synthetic_rooms, 'make rooms in the files that mmdet3d makes of S3DIS',
                           SYNTHETIC_ROOMS.root, 'folder to write')
@@ -101,10 +103,10 @@ def folder(args: argparse.Namespace) -> None:
 
 
 def synthetic_lidar(args: argparse.Namespace) -> None:
-    frames = dict.fromkeys(SYNTHETIC_TRAIN + SYNTHETIC_VAL, args.frames)
+    frames = dict.fromkeys(TRAIN_STREETS + VAL_STREETS, args.frames)
     written = write_synthetic_semantickitti(args.root, frames, seed=args.seed, workers=args.workers)
     print(f'{written} scans made, {sum(frames.values()) - written} were there')
-    report(args, prepare_semantickitti(args.root, SYNTHETIC_VAL))
+    report(args, prepare_semantickitti(args.root, VAL_STREETS))
 
 
 def synthetic_rooms(args: argparse.Namespace) -> None:

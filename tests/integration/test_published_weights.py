@@ -6,7 +6,12 @@ from integration.command import run
 from tiny_scans import REPOSITORY
 
 from erda.datasets.semantickitti import prepare_semantickitti
-from erda.datasets.synthetic_lidar import write_synthetic_semantickitti
+from erda.datasets.synthetic_lidar import (
+    FRAMES_PER_STREET,
+    TRAIN_STREETS,
+    VAL_STREETS,
+    write_synthetic_semantickitti,
+)
 from erda.zoo.metafile import find_metafile, read_metafile
 
 MODELS = read_metafile(find_metafile()).models
@@ -14,9 +19,9 @@ MODELS = read_metafile(find_metafile()).models
 
 def test_miou_is_that_of_the_metafile(tmp_path):
     streets = tmp_path / 'streets'
-    validation = [str(street) for street in range(16, 28)]  # those of tools/prepare_data.py
-    write_synthetic_semantickitti(streets, {'00': 1, **dict.fromkeys(validation, 4)}, progress=False)
-    prepare_semantickitti(streets, validation)
+    frames = {TRAIN_STREETS[0]: 1, **dict.fromkeys(VAL_STREETS, FRAMES_PER_STREET)}
+    write_synthetic_semantickitti(streets, frames, progress=False)
+    prepare_semantickitti(streets, VAL_STREETS)
     name = 'minkunet_erda_1pct_synthetic'
     done = run('tools/test.py', f'projects/ERDA/configs/{name}.py', f'erda://{name}', '--out', tmp_path / 'out',
                '--cfg-options', f'test_dataloader.dataset.data_root={streets}/')

@@ -12,6 +12,10 @@ from erda.datasets.lidar_sensor import LidarSensor, SyntheticScan, scan_scene
 from erda.datasets.street_ground import StreetGround, seeded_generator
 from erda.datasets.street_scene import leading_vehicle, populate_street
 
+# Many streets with few scans each: the scans of one street are much alike, and one truck is a class of its own.
+TRAIN_STREETS = [f'{street:02d}' for street in range(16)]
+VAL_STREETS = [f'{street:02d}' for street in range(16, 28)]
+FRAMES_PER_STREET = 4
 MANIFEST_NAME = 'synthetic_lidar.json'
 # Raise it whenever the same arguments would give other bytes.
 GENERATOR_VERSION = 1
