@@ -21,6 +21,7 @@ from rich.console import Console
 import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
 from erda.command_line import add_runner_arguments, read_config, stop
 from erda.datasets.availability import missing_data
+from erda.datasets.data_error import DataError
 from erda.evaluation.checkpoint_test import build_test_set, config_for_test, has_labels, run_test, weights_sha256
 from erda.evaluation.marked_table import find_marked, update_marked
 from erda.evaluation.test_report import (
@@ -78,7 +79,10 @@ def main() -> None:
         folder = args.save_predictions
         if folder and len(names) > 1:
             folder /= folder_name(name)
-        confusion = run_test(test_cfg, checkpoint, folder)
+        try:
+            confusion = run_test(test_cfg, checkpoint, folder)
+        except DataError as error:
+            stop(error.plain_message)
         if confusion is None:  # no labels, or another process
             continue
         results.append(

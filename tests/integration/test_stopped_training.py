@@ -98,6 +98,15 @@ def test_lost_scan_is_replaced_and_counted(semantickitti, tmp_path, monkeypatch)
     assert log(tmp_path).count('Another scan takes its place') == 1
 
 
+def test_lost_scan_of_the_validation_stops(semantickitti, tmp_path, monkeypatch, capfd):
+    lost = semantickitti / 'sequences/08/velodyne/000000.bin'
+    lost.write_bytes(lost.read_bytes()[:1000])
+    assert train(semantickitti, tmp_path, monkeypatch, workers=0) == 2
+    message = capfd.readouterr().err.strip().splitlines()[-1]
+    assert message.startswith(f'{lost} cannot be read: ') and f'{lost} has 1,000 bytes' in message
+    assert message.endswith(f'Restore it. --resume goes on from {tmp_path}/work/iter_{STEPS}.pth.')
+
+
 def test_full_disk(semantickitti, tmp_path, monkeypatch, capfd):
     """The system itself refuses to write more than a file may have."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -1,5 +1,6 @@
 """tools/test.py as a user calls it."""
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -71,3 +72,16 @@ def test_refused_before_anything_is_run(arguments, message, tiny):
     done = run('tools/test.py', tiny / 'tiny.py', *arguments, '--work-dir', tiny / 'refused')
     assert done.returncode == 2 and message in done.stderr and 'Traceback' not in done.stderr
     assert not (tiny / 'refused').exists()
+
+
+@pytest.mark.parametrize('kind, size', [('velodyne/000000.bin', 1000), ('labels/000000.label', 40)])
+def test_a_broken_scan_is_named(tiny, roots, tmp_path, kind, size):
+    root = tmp_path / 'data'
+    shutil.copytree(roots['SemanticKittiDataset'], root)
+    broken = root / 'sequences/08' / kind
+    broken.write_bytes(broken.read_bytes()[:size])
+    done = run('tools/test.py', tiny / 'tiny.py', tiny / 'first/last.pth', '--out', tmp_path / 'out', '--cfg-options',
+               f'test_dataloader.dataset.data_root={root}/')
+    assert done.returncode == 2 and not (tmp_path / 'out').exists()
+    message = done.stderr.strip().splitlines()[-1]
+    assert '000000.bin cannot be read: ' in message and f'{broken} has {size:,} bytes' in message

@@ -11,6 +11,7 @@ from mmengine.hooks import LoggerHook
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
+from ..datasets.unreadable_scan import NamedReading
 from ..weak_labels.stored_masks import sha256
 from ..zoo.local_weights import SCHEME, fetch_named
 from .confusion_metric import ConfusionMatrixMetric
@@ -78,6 +79,9 @@ def run_test(cfg: Config, checkpoint: str, predictions: Optional[Path] = None) -
 
     Returns: ``[K, K + 1]`` counts, see :func:`confusion_matrix`; ``None`` without labels, and in all processes but the
         main one.
+
+    Raises:
+        DataError: for a scan that cannot be read.
     """
     cfg = copy.deepcopy(cfg)
     cfg.load_from = checkpoint
@@ -85,6 +89,8 @@ def run_test(cfg: Config, checkpoint: str, predictions: Optional[Path] = None) -
     for hook in runner.hooks:
         if isinstance(hook, LoggerHook):  # writes the time that is left
             hook.interval = min(hook.interval, max(len(runner.test_dataloader) // LOGS, 1))
+    dataset = runner.test_dataloader.dataset
+    dataset.pipeline = NamedReading(dataset.pipeline)
     if predictions:
         runner.register_hook(SavePredictions(predictions))
     runner.test()

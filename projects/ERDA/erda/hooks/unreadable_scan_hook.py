@@ -1,10 +1,13 @@
 from collections import Counter
 from typing import Optional
 
+from mmdet3d.datasets import Seg3DDataset
 from mmdet3d.registry import HOOKS
 from mmengine.dist import all_gather_object
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+
+from ..datasets.unreadable_scan import NamedReading
 
 KEY = 'unreadable_scans'
 
@@ -15,6 +18,9 @@ class UnreadableScanHook(Hook):
 
     Worker processes send it with the batch. Each scan is named in the log when it first fails, with the reason, and
     counted at the end; the counts are stored with checkpoints. Other ranks than the first one are heard at the end.
+
+    Raises:
+        DataError: for a scan of the validation that cannot be read; it names the scan.
     """
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Optional[dict] = None) -> None:
@@ -25,6 +31,11 @@ class UnreadableScanHook(Hook):
                     runner.logger.warning(f'{reason} Another scan takes its place.')
                 counts[scan] += 1
                 runner.message_hub.update_info(KEY, dict(counts))
+
+    def before_val(self, runner: Runner) -> None:
+        dataset = runner.val_dataloader.dataset
+        if isinstance(dataset, Seg3DDataset) and not isinstance(dataset.pipeline, NamedReading):
+            dataset.pipeline = NamedReading(dataset.pipeline)
 
     def after_train(self, runner: Runner) -> None:
         counts = sum(map(Counter, all_gather_object(runner.message_hub.runtime_info.get(KEY, {}))), Counter())

@@ -1,12 +1,11 @@
-import os.path as osp
 from typing import List, NamedTuple, Tuple
-from zipfile import BadZipFile
 
 from mmcv.transforms import BaseTransform
 from mmdet3d.registry import TRANSFORMS
 from mmengine.dataset import BaseDataset, Compose
 
 from ..datasets.data_error import DataError
+from ..datasets.unreadable_scan import READ_ERRORS, scan_files, why_unreadable
 
 ON_UNREADABLE = ('stop', 'skip')
 
@@ -56,11 +55,11 @@ class ReadScan(BaseTransform):
             if path in tried:  # an index of rooms lists large ones several times
                 continue
             tried.add(path)
-            files = _files(results)
+            files = scan_files(results)
             try:
                 scan = self._checked(self.read(results))
-            except (OSError, EOFError, ValueError, IndexError, BadZipFile) as error:
-                reason = f'{path} cannot be read: {str(error).rstrip(".")}. {_sizes(files)}.'
+            except READ_ERRORS as error:
+                reason = why_unreadable(path, files, error)
                 if self.on_unreadable == 'stop':
                     raise DataError(f'{reason} Restore it, or let other scans take the place of such ones: '
                                     '--cfg-options train_dataloader.dataset.on_unreadable=skip') from error
@@ -87,15 +86,3 @@ def scans_of_batch(data_batch: dict) -> List[str]:
     """Paths of all scans that went into a batch, those mixed into others included."""
     return [path for sample in data_batch['data_samples']
             for path in sample.metainfo.get('scans', [sample.metainfo.get('lidar_path', 'unknown')])]
-
-
-def _files(results: dict) -> List[str]:
-    path = results['lidar_path']
-    block = results.get('point_cloud')  # of a file in a PointCloudFolderDataset
-    return [str(block.path) if block else path, *filter(None, [results.get('pts_semantic_mask_path')])]
-
-
-def _sizes(files: List[str]) -> str:
-    """Size of each file, in words."""
-    return '; '.join(f'{path} has {osp.getsize(path):,} bytes' if osp.isfile(path) else f'{path} does not exist'
-                     for path in files)
