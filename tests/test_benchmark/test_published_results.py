@@ -1,0 +1,32 @@
+"""The tables of the README are those of the published results, figure by figure."""
+import pytest
+from tiny_scans import REPOSITORY
+
+from erda.benchmark.report import block_name
+from erda.benchmark.results import read_results
+from erda.benchmark.spec import read_spec
+from erda.benchmark.tables import label_lines, mean_classes, summarize, summary_rows
+from erda.config import load_config
+from erda.evaluation.comparison_table import as_markdown
+from erda.evaluation.marked_table import find_marked
+
+BENCHMARKS = REPOSITORY / 'projects/ERDA/benchmarks'
+RESULTS = sorted((BENCHMARKS / 'results').glob('*.jsonl'))
+
+
+def test_there_are_results():
+    assert RESULTS
+
+
+@pytest.mark.parametrize('path', RESULTS, ids=[path.stem for path in RESULTS])
+def test_the_table_is_that_of_the_results(path):
+    spec = read_spec(BENCHMARKS / f'{path.stem}.yaml', REPOSITORY)
+    results = sorted(read_results(path).values(), key=lambda result: spec.methods.index(result.method))
+    assert len(results) == len(path.read_text().splitlines())
+    assert {(x.method, x.budget, x.seed) for x in results} <= {(x.method, x.budget, x.seed) for x in spec.cells}
+    classes = mean_classes(results, load_config(str(spec.cells[0].config)).class_names, spec.classes)
+    rows = summary_rows(summarize(results, classes), spec.budgets, spec.baseline)
+    _, table, _ = find_marked(REPOSITORY / 'projects/ERDA/README.md', block_name(spec))
+    assert as_markdown(rows).rstrip() in table
+    for line in label_lines(results):
+        assert line in table
