@@ -30,8 +30,10 @@ class NamedReading(Compose):
         ground_truth = data.get('eval_ann_info')  # filled by the pipeline
         try:
             scan = super().__call__(data)
-            if isinstance(scan, dict) and 'pts_semantic_mask' in (ground_truth or ()):
-                points, labels = len(scan['inputs']['points']), len(ground_truth['pts_semantic_mask'])
+            if 'pts_semantic_mask' in (ground_truth or ()):
+                inputs = scan['inputs']
+                view = inputs[0] if isinstance(inputs, list) else inputs  # test time augmentation has several
+                points, labels = len(view['points']), len(ground_truth['pts_semantic_mask'])
                 if points != labels:
                     raise ValueError(f'{points} points, but {labels} labels')
         except DataError:
