@@ -81,6 +81,9 @@ def main() -> None:
 
     for result in shared.values():
         append_result(path, result)
+    if shared:
+        console.print(f'{len(shared)} of {len(runs)} cells are finished with the same config beside {args.work_dir}',
+                      markup=False, highlight=False)
     errors = []
     if todo and not args.table_only:
         for run in todo:

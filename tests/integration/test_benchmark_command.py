@@ -91,6 +91,7 @@ def test_run_kill_resume_repeat(command, tmp_path):
 
     other = run(*command[:3], tmp_path / 'other')
     assert other.returncode == 0 and 'to run' not in other.stdout, 'the same configs beside it are not trained again'
+    assert '3 of 3 cells are finished with the same config beside' in other.stdout
     assert (tmp_path / 'other/table.md').read_text() == table
 
 
