@@ -1,6 +1,6 @@
 """What to say of a scan that cannot be read."""
 import os.path as osp
-from typing import Any, List
+from typing import Any, List, Sized
 from zipfile import BadZipFile
 
 from mmengine.dataset import Compose
@@ -33,14 +33,18 @@ class NamedReading(Compose):
             if 'pts_semantic_mask' in (ground_truth or ()):
                 inputs = scan['inputs']
                 view = inputs[0] if isinstance(inputs, list) else inputs  # test time augmentation has several
-                points, labels = len(view['points']), len(ground_truth['pts_semantic_mask'])
-                if points != labels:
-                    raise ValueError(f'{points} points, but {labels} labels')
+                require_as_many(view['points'], ground_truth['pts_semantic_mask'])
         except DataError:
             raise
         except READ_ERRORS as error:
             raise DataError(f'{why_unreadable(path, files, error)} Restore it.') from error
         return scan
+
+
+def require_as_many(points: Sized, labels: Sized) -> None:
+    """Raises ValueError if a scan has not one label for each point."""
+    if len(points) != len(labels):
+        raise ValueError(f'{len(points)} points, but {len(labels)} labels')
 
 
 def scan_files(results: dict) -> List[str]:

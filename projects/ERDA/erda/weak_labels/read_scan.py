@@ -5,7 +5,7 @@ from mmdet3d.registry import TRANSFORMS
 from mmengine.dataset import BaseDataset, Compose
 
 from ..datasets.data_error import DataError
-from ..datasets.unreadable_scan import READ_ERRORS, scan_files, why_unreadable
+from ..datasets.unreadable_scan import READ_ERRORS, require_as_many, scan_files, why_unreadable
 
 ON_UNREADABLE = ('stop', 'skip')
 
@@ -73,9 +73,8 @@ class ReadScan(BaseTransform):
     def _checked(results: dict) -> dict:
         if results is None:
             raise ValueError('reading gave nothing')
-        labels = len(results['pts_semantic_mask'])
-        if 'points' in results and len(results['points']) != labels:
-            raise ValueError(f"{len(results['points'])} points, but {labels} labels")
+        if 'points' in results:
+            require_as_many(results['points'], results['pts_semantic_mask'])
         return results
 
     def __repr__(self) -> str:
