@@ -6,6 +6,7 @@ import torch
 from integration.test_training import runner_config
 from integration.tiny_configs import tiny_config
 from mmdet3d.registry import MODELS
+from mmengine.hooks import Hook
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
@@ -43,6 +44,35 @@ def test_the_average_follows_and_is_what_is_stored(semantickitti, tmp_path):
     stored = torch.load(tmp_path / 'work/iter_4.pth')['state_dict'][key]
     average, student = hook.ema_model.module.state_dict()[key], runner.model.state_dict()[key]
     assert torch.equal(stored, average) and not torch.equal(average, student)
+
+
+class _Snapshots(Hook):
+    """The buffers of the segmentor after each step."""
+    priority = 'VERY_HIGH'
+
+    def __init__(self):
+        self.steps = []
+
+    def after_train_iter(self, runner, *args, **kwargs):
+        self.steps.append({key: value.clone() for key, value in runner.model.named_buffers()})
+
+
+def test_statistics_are_averaged_and_flags_are_the_newest(semantickitti, tmp_path):
+    runner = Runner.from_cfg(runner_config(semantickitti, tmp_path / 'work', PLUS))
+    snapshots = _Snapshots()
+    runner.register_hook(snapshots)
+    runner.train()
+    hook, = [hook for hook in runner.hooks if isinstance(hook, SecondViewHook)]
+    first, *others = snapshots.steps
+    assert others
+    seen = 'decode_head.pseudo_labeler.seen'
+    for key, average in hook.ema_model.module.named_buffers():
+        expected = first[key]
+        for newest in others:
+            expected = expected.lerp(newest[key], 0.03) if expected.is_floating_point() else newest[key]
+        torch.testing.assert_close(average, expected, msg=key)
+    assert any(not torch.equal(first[key], others[-1][key]) for key in first if key.endswith('running_mean'))
+    assert others[-1][seen].any()
 
 
 @pytest.mark.parametrize('name', ['minkunet_erda_1pct', 'cylinder3d_erda_1pct', 'pointnet2_ssg_erda_1pct_s3dis'])

@@ -21,7 +21,8 @@ class SecondViewHook(EMAHook):
     voxel. With a :class:`erda.pseudo_labels.PredictionPseudoLabeler` this is a mean teacher.
 
     The rest is mmengine's ``EMAHook``: validation and checkpoints have the averaged weights, and a resumed run goes on
-    with both.
+    with both. The statistics of normalisation layers are averaged as the weights are: those of the newest weights do
+    not fit older ones.
 
     Args:
         momentum: weight of the newest weights in the average, in (0, 1).
@@ -46,7 +47,7 @@ class SecondViewHook(EMAHook):
         if rotation < 0 or not 0 < scale[0] <= scale[1]:
             raise ValueError(f'rotation={rotation} must not be negative, and scale={scale} must be positive, the '
                              'smaller one first')
-        super().__init__(momentum=momentum, **kwargs)
+        super().__init__(momentum=momentum, update_buffers=True, **kwargs)
         self.rotation = rotation
         self.flip = flip
         self.scale = scale
@@ -62,6 +63,13 @@ class SecondViewHook(EMAHook):
         calls = self.classify(data_batch['inputs']['points'])
         for sample, call in zip(data_batch['data_samples'], calls):
             sample.gt_pts_seg.second_view = getattr(call, self.src_model.decode_head.pseudo_labels_from)
+
+    def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
+        super().after_train_iter(runner, *args, **kwargs)
+        # mmengine leaves what cannot be averaged as it was after the first step, such as which prototypes there are.
+        for average, newest in zip(self.ema_model.module.buffers(), self.src_model.buffers()):
+            if not average.is_floating_point():
+                average.copy_(newest)
 
     def classify(self, points: Sequence[Tensor]) -> List[ClassifierCall]:
         """What the averaged model makes of scans under a view of its own.
