@@ -29,4 +29,4 @@ def test_every_option_is_one_that_the_config_knows(path, tmp_path):
 
 
 def test_there_are_specs():
-    assert {'demo', 'mini', 'rooms'} <= {path.stem for path in SPECS}
+    assert {'demo', 'excerpt', 'rooms'} <= {path.stem for path in SPECS}

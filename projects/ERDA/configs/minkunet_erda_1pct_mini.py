@@ -28,4 +28,5 @@ param_scheduler = [
 default_hooks = dict(
     checkpoint=dict(by_epoch=False, interval=500, max_keep_ckpts=1), logger=dict(interval=50))
 log_processor = dict(by_epoch=False)
+custom_hooks = _base_.custom_hooks + [dict(type='PseudoLabelQualityHook')]
 randomness = dict(seed=0)

@@ -11,4 +11,3 @@ train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 param_scheduler = [
     dict(type='OneCycleLR', eta_max=0.004, total_steps=max_iters, pct_start=0.1, by_epoch=False)
 ]
-custom_hooks = _base_.custom_hooks + [dict(type='PseudoLabelQualityHook')]
