@@ -5,6 +5,7 @@ from mmdet3d.models.data_preprocessors import Det3DDataPreprocessor
 from mmdet3d.registry import MODELS
 from mmdet3d.structures import Det3DDataSample, PointData
 
+from erda.config import load_config
 from erda.weak_labels import UNLABELED
 
 VOID = 19
@@ -68,7 +69,7 @@ def test_voxels_are_those_of_the_stock_class(monkeypatch):
     """Same voxels, features and order as mmdet3d's, so that its checkpoints give the same predictions."""
     monkeypatch.setattr(torch.Tensor, 'cuda', lambda self: self)  # the stock class moves everything to a GPU
     stock = build(Det3DDataPreprocessor.__name__).eval()(make_batch())
-    ours = build(min_grid_size=1).eval()(make_batch())
+    ours = build(grid_multiple=1).eval()(make_batch())
     for key in ('voxels', 'coors'):
         assert torch.equal(stock['inputs']['voxels'][key], ours['inputs']['voxels'][key])
     for a, b in zip(stock['data_samples'], ours['data_samples']):
@@ -82,7 +83,22 @@ def test_a_flat_batch_can_be_halved_four_times(batch_first):
         points[:, 2] = 0
     coors = build(batch_first=batch_first).eval()(batch)['inputs']['voxels']['coors']
     xyz = coors[:, 1:] if batch_first else coors[:, :-1]
-    assert (xyz.amax(0) >= 15).all() and set(xyz[:, 2].tolist()) == {15}
+    assert set(xyz[:, 2].tolist()) == {15}
+
+
+@pytest.mark.parametrize('planes', [2, 15, 16, 17, 30])
+def test_no_voxel_is_missing_at_the_deepest_level(planes):
+    batch = make_batch()
+    for points in batch['inputs']['points']:
+        points[:, :2] *= 3
+        points[:, 2] = torch.linspace(0, (planes - 1) * 0.5, len(points))
+    voxels = build().eval()(batch)['inputs']['voxels']
+    model = MODELS.build(load_config('projects/ERDA/configs/minkunet_erda_1pct_mini.py').model.backbone)
+    deepest = []
+    model.encoder[-1].register_forward_hook(lambda module, inputs, output: deepest.append(output.indices))
+    model.eval()(voxels['voxels'], voxels['coors'])
+    parents = voxels['coors'] // torch.tensor([1, 16, 16, 16])
+    assert sorted(deepest[0].tolist()) == parents.unique(dim=0).tolist()
 
 
 def test_scan_without_labels():

@@ -19,19 +19,20 @@ class WeakSegDataPreprocessor(Det3DDataPreprocessor):
     their labels as they are. Voxel types of detectors are left to the stock class.
 
     For ``'minkunet'``, ``max_voxels`` keeps all labelled voxels before any other, and ``point2voxel_map`` is -1 for the
-    points of a dropped voxel. A batch that is flat on some axis is lifted on it to at least ``min_grid_size`` voxels,
-    because spconv raises when a grid is halved to nothing.
+    points of a dropped voxel. A batch is lifted on each axis until its grid is a multiple of ``grid_multiple``: spconv
+    rounds down when it halves a grid, so it drops what is in the last odd plane from all deeper levels, and raises when
+    nothing is left. With voxels of 0.5 m that can be everything from the ground up.
 
     Args:
         ignore_index: the label of void, as in the head; 19 in mmdet3d's SemanticKITTI configs.
-        min_grid_size: 2 to the number of the backbone's stages, 4 in mmdet3d's MinkUNet and SPVCNN.
+        grid_multiple: 2 to the number of the backbone's stages, 4 in mmdet3d's MinkUNet and SPVCNN.
         kwargs: arguments of ``Det3DDataPreprocessor``.
     """
 
-    def __init__(self, ignore_index: int = 19, min_grid_size: int = 16, **kwargs) -> None:
+    def __init__(self, ignore_index: int = 19, grid_multiple: int = 16, **kwargs) -> None:
         super().__init__(**kwargs)
         self.ignore_index = ignore_index
-        self.min_grid_size = min_grid_size
+        self.grid_multiple = grid_multiple
 
     @torch.no_grad()
     def voxelize(self, points: List[Tensor], data_samples: list) -> Dict[str, Tensor]:
@@ -92,7 +93,7 @@ class WeakSegDataPreprocessor(Det3DDataPreprocessor):
             coors.append(grid.coors)
         batch_idx = torch.cat([sample.batch_idx for sample in data_samples])[:, None]
         coors = torch.cat(coors)
-        coors += (self.min_grid_size - 1 - coors.amax(dim=0)).clamp(min=0)
+        coors += -(coors.amax(dim=0) + 1) % self.grid_multiple
         coors = torch.cat([batch_idx, coors] if self.batch_first else [coors, batch_idx], dim=1)
         return dict(voxels=torch.cat(voxels), coors=coors)
 
