@@ -15,7 +15,7 @@ from erda.datasets.point_cloud_inspection import field_table, inspect_folder, re
 from erda.datasets.point_cloud_starter import CONFIG, write_starter
 from erda.datasets.s3dis import prepare_s3dis
 from erda.datasets.scannet import prepare_scannet
-from erda.datasets.semantickitti import VAL_SEQUENCE, prepare_semantickitti
+from erda.datasets.semantickitti import VAL_SEQUENCE, crop_semantickitti, prepare_semantickitti
 from erda.datasets.synthetic_lidar import (
     FRAMES_PER_STREET,
     TRAIN_STREETS,
@@ -39,6 +39,8 @@ def parse_args() -> argparse.Namespace:
                           'data/semantickitti', 'folder that holds sequences/')
     command.add_argument('--val', nargs='+', default=[VAL_SEQUENCE], metavar='SS',
                          help=f'validation sequences (default: {VAL_SEQUENCE})')
+    command.add_argument('--within', type=float, metavar='METRES', help='make smaller scans, of the points with '
+                         '|x| and |y| below this, in the folder ROOT_within_METRESm, and leave ROOT as it is')
     command = add_command('nuscenes', nuscenes, 'check nuScenes-lidarseg key frames and write their info files',
                           'data/nuscenes', 'folder that holds samples/, lidarseg/ and the tables')
     command.add_argument('--version', choices=sorted(SPLITS), default=TRAINVAL, help='default: %(default)s')
@@ -70,6 +72,9 @@ def add_seed_and_workers(command: argparse.ArgumentParser, what: str) -> None:
 
 
 def semantickitti(args: argparse.Namespace) -> None:
+    if args.within is not None:
+        whole, args.root = args.root, args.root.with_name(f'{args.root.name}_within_{args.within:g}m')
+        print(f'{crop_semantickitti(whole, args.root, args.within)} scans cropped')
     report(args, prepare_semantickitti(args.root, args.val))
 
 

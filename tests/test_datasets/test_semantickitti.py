@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tiny_scans import write_scan
 
-from erda.datasets.semantickitti import DataError, prepare_semantickitti
+from erda.datasets.semantickitti import DataError, crop_semantickitti, prepare_semantickitti
 
 BIN = 'sequences/00/velodyne/000001.bin'
 LABEL = 'sequences/00/labels/000001.label'
@@ -76,3 +76,47 @@ def test_missing_folders(tmp_path, scans):
         prepare_semantickitti(scans, ['07'])
     with pytest.raises(DataError, match='no labelled scan is left'):
         prepare_semantickitti(scans, ['00', '08'])
+
+
+def test_crop(scans, tmp_path):
+    near = tmp_path / 'near'
+    assert crop_semantickitti(scans, near, 5) == 4
+    assert prepare_semantickitti(near) == dict(train=3, val=1, trainval=4, test=0)
+    points, labels = (np.fromfile(scans / path, dtype).reshape(-1, columns)
+                      for path, dtype, columns in ((BIN, np.float32, 4), (LABEL, np.uint32, 1)))
+    stays = [abs(x) < 5 and abs(y) < 5 for x, y, *_ in points]
+    assert 0 < sum(stays) < len(points)
+    np.testing.assert_array_equal(np.fromfile(near / BIN, np.float32).reshape(-1, 4), points[stays])
+    np.testing.assert_array_equal(np.fromfile(near / LABEL, np.uint32), labels[stays, 0])
+
+
+def test_crop_of_test_scans_has_no_labels(scans, tmp_path):
+    write_scan(scans, '11', 0)
+    (scans / 'sequences/11/labels/000000.label').unlink()
+    (scans / 'sequences/11/labels').rmdir()
+    crop_semantickitti(scans, tmp_path / 'near', 5)
+    assert prepare_semantickitti(tmp_path / 'near')['test'] == 1
+
+
+def test_crop_goes_on_where_it_was_stopped_but_mixes_nothing(scans, tmp_path):
+    near = tmp_path / 'near'
+    crop_semantickitti(scans, near, 5)
+    (near / BIN).unlink()
+    crop_semantickitti(scans, near, 5)
+    assert (near / BIN).is_file()
+    with pytest.raises(ValueError, match='within is 5 there, 6 asked'):
+        crop_semantickitti(scans, near, 6)
+    with pytest.raises(ValueError, match='not made here'):
+        crop_semantickitti(near, scans, 5)
+
+
+def test_crop_says_what_is_wrong(scans, tmp_path):
+    near = tmp_path / 'near'
+    with pytest.raises(ValueError, match='0 m around the sensor'):
+        crop_semantickitti(scans, near, 0)
+    assert not near.exists()
+    with pytest.raises(DataError, match='no point is within 0.001 m'):
+        crop_semantickitti(scans, near, 0.001)
+    truncate(scans / BIN, 1601)
+    with pytest.raises(DataError, match='1601 bytes'):
+        crop_semantickitti(scans, tmp_path / 'other', 5)

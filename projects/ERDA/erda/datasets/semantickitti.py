@@ -8,12 +8,14 @@ import numpy as np
 from rich.progress import track
 
 from .data_error import DataError
+from .generated_files import claim_folder, write_whole
 
 # Raw ids of semantic-kitti.yaml. mmdet3d's SemanticKittiDataset reads any other id as class 0, "car".
 RAW_LABEL_IDS = (0, 1, 10, 11, 13, 15, 16, 18, 20, 30, 31, 32, 40, 44, 48, 49, 50, 51, 52, 60, 70, 71, 72, 80, 81, 99,
                  252, 253, 254, 255, 256, 257, 258, 259)
 BYTES_PER_POINT = 16  # float32 x, y, z in metres, remission
 VAL_SEQUENCE = '08'
+CROP = 'crop.json'  # remembers what a folder of cropped scans was made with
 
 
 class Scan(NamedTuple):
@@ -44,6 +46,42 @@ def prepare_semantickitti(root: Path, val: Sequence[str] = (VAL_SEQUENCE, )) -> 
     for split, content in splits.items():
         _write_infos(root / f'semantickitti_infos_{split}.pkl', content)
     return {split: len(content) for split, content in splits.items()}
+
+
+def crop_semantickitti(root: Path, into: Path, within: float) -> int:
+    """Write what is near the sensor of every scan under ``root/sequences``, in the same layout: smaller scans, for
+    trainings without a GPU. Budgets, counts of labels and tests are then of these points alone.
+
+    Args:
+        root: folder as for :func:`prepare_semantickitti`, which is to be called with ``into`` afterwards.
+        into: folder to write.
+        within: points with ``|x|`` and ``|y|`` below this many metres stay.
+
+    Returns: number of scans.
+
+    Raises:
+        DataError: for a scan that :func:`check_scan` refuses, or of which nothing is left.
+        ValueError: if ``within`` is not positive, or ``into`` holds scans that were cropped otherwise or not at all.
+    """
+    if not within > 0:
+        raise ValueError(f'{within:g} m around the sensor hold no point. Take more metres.')
+    scans = [scan for split in ('trainval', 'test') for scan in _splits(root, ())[split]]
+    claim_folder(into, CROP, dict(within=within, scans=len(scans)), lambda folder: (folder / 'sequences').exists())
+    for scan in track(scans, description=f'Cropping {len(scans)} scans'):
+        check_scan(root, scan)
+        points = np.fromfile(root / scan.velodyne, dtype=np.float32).reshape(-1, 4)
+        near = (np.abs(points[:, :2]) < within).all(axis=1)
+        if not near.any():
+            raise DataError(f'{root / scan.velodyne}: no point is within {within:g} m of the sensor. Take more metres.')
+        _write(into / scan.velodyne, points[near])
+        if scan.label:
+            _write(into / scan.label, np.fromfile(root / scan.label, dtype=np.uint32)[near])
+    return len(scans)
+
+
+def _write(path: Path, array: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, array.tobytes())
 
 
 def check_scan(root: Path, scan: Scan) -> int:
