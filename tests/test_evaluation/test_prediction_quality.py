@@ -17,17 +17,20 @@ def test_against_a_loop():
     bins = [[] for _ in range(NUM_BINS)]
     for row, c in zip(p, classes):
         bins[min(int(row.max() * NUM_BINS), NUM_BINS - 1)].append((row.max().item(), float(row.argmax() == c)))
+    sets = [({i for i, row in enumerate(p) if row.argmax() == k}, {i for i, c in enumerate(classes) if c == k})
+            for k in range(5)]
+    assert quality.miou == pytest.approx(sum(len(a & b) / len(a | b) for a, b in sets) / 5)
     ece = sum(abs(sum(x for x, _ in points) - sum(y for _, y in points)) for points in bins) / 400
     assert quality.ece == pytest.approx(ece, abs=1e-5)
 
 
 def test_sure_and_right_or_wrong():
     logits = torch.tensor([[200., 0, 0]] * 4)
-    assert prediction_quality(logits, torch.zeros(4, dtype=torch.long)) == (1.0, 0.0, 0.0)
-    accuracy, entropy, ece = prediction_quality(logits, torch.tensor([0, 1, 1, 1]))
-    assert (accuracy, entropy) == (0.25, 0) and ece == pytest.approx(0.75)
+    assert prediction_quality(logits, torch.zeros(4, dtype=torch.long)) == (1.0, 1.0, 0.0, 0.0)
+    accuracy, miou, entropy, ece = prediction_quality(logits, torch.tensor([0, 1, 1, 1]))
+    assert (accuracy, miou, entropy) == (0.25, 0.125, 0) and ece == pytest.approx(0.75)
 
 
 def test_uniform_and_calibrated():
     quality = prediction_quality(torch.zeros(4, 4), torch.arange(4))
-    assert quality == pytest.approx((0.25, math.log(4), 0))
+    assert quality == pytest.approx((0.25, 0.25 / 4, math.log(4), 0))

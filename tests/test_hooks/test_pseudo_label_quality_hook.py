@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 
 from erda.hooks.pseudo_label_quality_hook import _random_numbers_of
 
-NAMES = ('accuracy', 'entropy', 'ece')
+NAMES = ('accuracy', 'miou', 'entropy', 'ece')
 
 
 def train(root, work_dir, name=MINI, hook=True, **changes):

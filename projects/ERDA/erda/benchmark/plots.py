@@ -15,7 +15,8 @@ from .results import CellResult
 from .spec import OWN_BUDGET
 from .tables import Summaries
 
-QUALITY = {'accuracy': 'accuracy on hidden labels', 'entropy': 'mean entropy, nats', 'ece': 'calibration error'}
+QUALITY = {'accuracy': 'accuracy on hidden labels', 'miou': 'mIoU on hidden labels', 'entropy': 'mean entropy, nats',
+           'ece': 'calibration error'}
 SIDES = {'pseudo_label': '-', 'prediction': ':'}
 
 
@@ -86,7 +87,7 @@ def draw_training_curves(path: Path, runs: Sequence[CellRun]) -> bool:
 
 
 def draw_pseudo_labels(path: Path, runs: Sequence[CellRun]) -> bool:
-    """Accuracy, entropy and calibration of pseudo-labels (solid) and predictions (dotted) over iterations.
+    """Accuracy, mIoU, entropy and calibration of pseudo-labels (solid) and predictions (dotted) over iterations.
 
     Args:
         path: PNG to write.

@@ -4,6 +4,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .confusion_metric import confusion_matrix, segmentation_scores
+
 NUM_BINS = 15
 
 
@@ -12,20 +14,22 @@ class PredictionQuality(NamedTuple):
 
     Attributes:
         accuracy: share of points whose likeliest class is right.
+        miou: mean IoU of the likeliest class, over the classes that occur.
         entropy: mean entropy of the probabilities, nats.
         ece: expected calibration error, the mean distance of confidence and accuracy over bins of confidence.
     """
     accuracy: float
+    miou: float
     entropy: float
     ece: float
 
 
 def prediction_quality(logits: Tensor, classes: Tensor) -> PredictionQuality:
-    """Accuracy, entropy and calibration of ``softmax(logits)``.
+    """Accuracy, IoU, entropy and calibration of ``softmax(logits)``.
 
     Args:
-        logits: ``[N, K]``, N at least 1.
-        classes: ``[N]`` int64 in 0 to K-1.
+        logits: ``[N, K]`` on the CPU, N at least 1.
+        classes: ``[N]`` int64 in 0 to K-1, there, too.
 
     Source: the calibration error in 15 bins is that of Guo et al., https://arxiv.org/abs/1706.04599
     """
@@ -35,7 +39,10 @@ def prediction_quality(logits: Tensor, classes: Tensor) -> PredictionQuality:
     right = (predicted == classes).double()
     bins = (confidence * NUM_BINS).long().clamp(max=NUM_BINS - 1)
     gap = torch.bincount(bins, weights=right - confidence.double(), minlength=NUM_BINS)
+    num_classes = logits.shape[1]
+    confusion = confusion_matrix(predicted.numpy(), classes.numpy(), num_classes, ignore_index=num_classes)
     return PredictionQuality(
         accuracy=right.mean().item(),
+        miou=segmentation_scores(confusion).miou,
         entropy=-(probabilities * log_probabilities).sum(dim=-1).mean().item(),
         ece=(gap.abs().sum() / len(classes)).item())

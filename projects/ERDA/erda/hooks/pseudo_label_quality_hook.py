@@ -29,10 +29,11 @@ class PseudoLabelQualityHook(Hook):
     """Reports how good pseudo-labels and predictions are where labels are hidden.
 
     The same few training scans, augmented as in training, are looked at again and again, without gradient and in
-    evaluation mode. Accuracy, mean entropy in nats and expected calibration error of both sides go to the log and the
-    visualizer (and so to TensorBoard, where that is configured) as ``pseudo_label/accuracy``, ``prediction/ece`` and
-    so on. Hidden labels are read here and nowhere else: from copies of the scans that never enter a training step, and
-    random numbers are given back, so a training with this hook and one without end with the same weights.
+    evaluation mode. Accuracy, mIoU over the classes that occur there, mean entropy in nats and expected calibration
+    error of both sides go to the log and the visualizer (and so to TensorBoard, where that is configured) as
+    ``pseudo_label/accuracy``, ``prediction/ece`` and so on. Hidden labels are read here and nowhere else: from copies
+    of the scans that never enter a training step, and random numbers are given back, so a training with this hook and
+    one without end with the same weights.
 
     Args:
         interval: steps between two reports.
