@@ -1,3 +1,4 @@
+import json
 import os
 import time
 import zipfile
@@ -6,7 +7,7 @@ import pytest
 from mmengine.config import Config
 from test_benchmark.small_cells import CONFIG, small_runs
 
-from erda.benchmark.cells import LOG, read_scalars, seconds_of_test, seconds_of_training
+from erda.benchmark.cells import LOG, last_hidden_label_report, read_scalars, seconds_of_test, seconds_of_training
 from erda.benchmark.spec import SpecError
 
 
@@ -120,6 +121,17 @@ def test_a_config_cut_off_by_a_kill_counts_for_nothing(tmp_path):
     run = started(tmp_path)
     run.config.write_text(run.text[:20])
     assert run.state == 'to run' and len(run.commands(tmp_path)) == 2 and run.is_of_this_config()
+
+
+def test_last_report_on_hidden_labels_also_of_a_resumed_training(tmp_path):
+    assert last_hidden_label_report(tmp_path) == {}
+    for stamp, lines in (('20260101_000000', [{'prediction/accuracy': 0.1, 'step': 200}, {'loss': 1.0}]),
+                         ('20260101_001000', [{'prediction/accuracy': 0.2, 'pseudo_label/ece': 0.3, 'step': 400},
+                                              {'loss': 1.0, 'step': 450}, {'miou': 0.5, 'step': 1}])):
+        path = tmp_path / stamp / 'vis_data/scalars.json'
+        path.parent.mkdir(parents=True)
+        path.write_text(''.join(json.dumps(line) + '\n' for line in lines))
+    assert last_hidden_label_report(tmp_path) == {'prediction/accuracy': 0.2, 'pseudo_label/ece': 0.3}
 
 
 def test_logs_of_all_parts_of_a_training(tmp_path):

@@ -5,7 +5,7 @@ from tiny_scans import REPOSITORY
 from erda.benchmark.report import block_name
 from erda.benchmark.results import read_results
 from erda.benchmark.spec import read_spec
-from erda.benchmark.tables import label_lines, mean_classes, summarize, summary_rows
+from erda.benchmark.tables import hidden_label_rows, label_lines, mean_classes, summarize, summary_rows
 from erda.config import load_config
 from erda.evaluation.comparison_table import as_markdown
 from erda.evaluation.marked_table import find_marked
@@ -28,5 +28,7 @@ def test_the_table_is_that_of_the_results(path):
     rows = summary_rows(summarize(results, classes), spec.budgets, spec.baseline)
     _, table, _ = find_marked(REPOSITORY / 'projects/ERDA/README.md', block_name(spec))
     assert as_markdown(rows).rstrip() in table
+    if hidden := hidden_label_rows(results, spec.budgets):
+        assert as_markdown(hidden).rstrip() in table
     for line in label_lines(results):
         assert line in table

@@ -12,7 +12,8 @@ def make_result(method='ERDA', budget='1%', seed=1, config_sha256='abc', **metri
         spec='Try', method=method, budget=budget, seed=seed, config='a.py', options={'a': [1, None]},
         config_sha256=config_sha256, budget_in_words='1%', labels=[LabelCount('raw points', 27.0, 2700.0)],
         metrics=metrics or dict(car=0.5, miou=0.5), iterations=10, train_seconds=2.0, test_seconds=1.0, device='CPU',
-        threads=1, git_revision='abc-dirty', versions=dict(python='3.11'), finished='2026-01-01T00:00:00+00:00')
+        threads=1, git_revision='abc-dirty', versions=dict(python='3.11'), finished='2026-01-01T00:00:00+00:00',
+        hidden_labels={})
 
 
 def test_round_trip(tmp_path):
@@ -30,6 +31,13 @@ def test_a_later_line_for_the_same_cell_and_config_wins(tmp_path):
     results = read_results(tmp_path / 'r')
     assert {key[-1]: result.metrics['car'] for key, result in results.items()} == dict(a=0.3, b=0.2)
     assert len((tmp_path / 'r').read_text().splitlines()) == 3, 'nothing is taken away'
+
+
+def test_a_line_from_before_hidden_labels_were_noted(tmp_path):
+    path = tmp_path / 'results.jsonl'
+    append_result(path, make_result())
+    path.write_text(path.read_text().replace(', "hidden_labels": {}', ''))
+    assert list(read_results(path).values()) == [make_result()]
 
 
 def test_nan(tmp_path):

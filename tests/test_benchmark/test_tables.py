@@ -8,6 +8,7 @@ from erda.benchmark.tables import (
     Summary,
     as_summary_table,
     class_results,
+    hidden_label_rows,
     label_lines,
     mean_classes,
     summarize,
@@ -79,3 +80,22 @@ def test_label_lines():
 def test_class_results():
     columns = class_results([make_result(seed=1), make_result('full', 'own'), make_result(seed=2)], ['car'])
     assert [(column.name, len(column.runs)) for column in columns] == [('ERDA', 2), ('full', 1)]
+
+
+def test_hidden_labels_are_means_over_seeds_and_miou_is_where_all_have_it():
+    def report(*values):
+        names = ('prediction/accuracy', 'prediction/miou', 'pseudo_label/accuracy', 'pseudo_label/miou')
+        return dict(zip(names, values))
+
+    results = [make_result('sparse', seed=1)._replace(hidden_labels=report(0.5, 0.2)),
+               make_result('sparse', seed=2)._replace(hidden_labels=report(0.7, 0.3)),
+               make_result('ours')._replace(hidden_labels=report(0.8, 0.4, 0.9, 0.5)),
+               make_result('ours', budget='2%')._replace(hidden_labels={'prediction/accuracy': 0.25}),
+               make_result('full', budget='own')]
+    assert hidden_label_rows(results, ['1%', '2%']) == [
+        ['hidden labels: accuracy / mIoU',
+         '1%, pseudo-labels', '1%, prediction', '2%, pseudo-labels', '2%, prediction'],
+        ['sparse', '', '60.0 / 25.0', '', ''],
+        ['ours', '90.0 / 50.0', '80.0 / 40.0', '', '25.0']]
+    assert hidden_label_rows(results[3:4], ['2%'])[0][0] == 'hidden labels: accuracy'
+    assert hidden_label_rows([make_result('full')], ['1%']) == []

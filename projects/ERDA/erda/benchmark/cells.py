@@ -180,6 +180,12 @@ def read_scalars(folder: Path) -> List[dict]:
     return lines
 
 
+def last_hidden_label_report(folder: Path) -> Dict[str, float]:
+    """What ``PseudoLabelQualityHook`` has logged last, such as ``prediction/miou``; empty without that hook."""
+    reports = [line for line in read_scalars(folder) if 'prediction/accuracy' in line]
+    return {key: value for key, value in reports[-1].items() if '/' in key} if reports else {}
+
+
 def seconds_of_training(folder: Path) -> float:
     """Time from the start of the runner to its last line in the log of values, over all parts of a training."""
     return sum(path.stat().st_mtime - _start(path.parents[1]) for path in _scalar_files(folder))

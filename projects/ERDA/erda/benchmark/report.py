@@ -12,7 +12,17 @@ from .cells import CellRun
 from .plots import draw_miou_by_budget, draw_pseudo_labels, draw_training_curves
 from .results import CellResult
 from .spec import OWN_BUDGET, BenchmarkSpec
-from .tables import as_summary_table, class_results, label_lines, mean_classes, summarize, summary_rows
+from .tables import (
+    as_summary_table,
+    class_results,
+    hidden_label_rows,
+    label_lines,
+    mean_classes,
+    summarize,
+    summary_rows,
+)
+
+HIDDEN_LABELS = 'On hidden labels of training scans, at the end of the training, in percent, means over the seeds.'
 
 
 def block_name(spec: BenchmarkSpec) -> str:
@@ -45,9 +55,14 @@ def write_report(spec: BenchmarkSpec, runs: Sequence[CellRun], results: Sequence
 
     rows = summary_rows(summaries, budgets, spec.baseline)
     note = _note(spec, results, classes)
+    hidden = []
+    if hidden_rows := hidden_label_rows(results, budgets):
+        hidden = [as_markdown(hidden_rows), HIDDEN_LABELS, '']
     console.print(as_summary_table(rows, spec.title))
     console.print(note, markup=False, highlight=False)
-    text = '\n'.join([as_markdown(rows), note, '', *label_lines(results), '', '```bash', command, '```', ''])
+    if hidden_rows:
+        console.print(as_summary_table(hidden_rows, HIDDEN_LABELS))
+    text = '\n'.join([as_markdown(rows), note, '', *hidden, *label_lines(results), '', '```bash', command, '```', ''])
     write_whole(work_dir / 'table.md', text.encode())
 
     by_class = [spec.title]

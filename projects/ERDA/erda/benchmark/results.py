@@ -31,6 +31,7 @@ class CellResult(NamedTuple):
         git_revision: of the repository, with ``-dirty`` behind it if files had been changed.
         versions: of Python and the packages.
         finished: date and time, UTC.
+        hidden_labels: last report of the training's ``PseudoLabelQualityHook``, empty without one.
     """
     spec: str
     method: str
@@ -50,6 +51,7 @@ class CellResult(NamedTuple):
     git_revision: str
     versions: Dict[str, str]
     finished: str
+    hidden_labels: Dict[str, float] = {}
 
     @property
     def key(self) -> Tuple[str, str, int, str]:

@@ -14,7 +14,7 @@ from ..evaluation.metrics_file import read_metrics
 from ..evaluation.package_versions import package_versions
 from ..evaluation.training_job import JobError, TrainingJob, run_jobs
 from ..evaluation.training_set import build_training_set, segmentor_voxel_size
-from .cells import LOG, CellRun, seconds_of_test, seconds_of_training
+from .cells import LOG, CellRun, last_hidden_label_report, seconds_of_test, seconds_of_training
 from .provenance import device_name, git_revision
 from .results import CellResult, append_result, read_results
 
@@ -90,7 +90,8 @@ class CellRunner:
             threads=1,
             git_revision=self.git_revision,
             versions=self.versions,
-            finished=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec='seconds'))
+            finished=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec='seconds'),
+            hidden_labels=last_hidden_label_report(run.folder))
 
     def _count_labels(self, cfg: Config) -> Tuple[str, List[LabelCount]]:
         """What the budget says of itself, and its labels; those of one training set are counted once."""

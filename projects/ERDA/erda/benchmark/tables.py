@@ -77,6 +77,38 @@ def summary_rows(summaries: Summaries, budgets: Sequence[str], baseline: Optiona
     return rows
 
 
+def hidden_label_rows(results: Sequence[CellResult], budgets: Sequence[str]) -> List[List[str]]:
+    """Header and rows of Markdown: accuracy and mIoU in percent on the hidden labels of training scans at the end of
+    the training, means over seeds; none if no training has reported them.
+
+    Args:
+        results: those of a training that hides nothing, or says nothing, are left out; mIoU is where all have it.
+        budgets: two columns each, of the pseudo-labels and of the prediction.
+    """
+    reports: Dict[str, Dict[str, List[Dict[str, float]]]] = {}
+    for result in results:
+        if result.hidden_labels:
+            reports.setdefault(result.method, {}).setdefault(result.budget, []).append(result.hidden_labels)
+    if not reports:
+        return []
+    budgets = list(budgets) or [OWN_BUDGET]
+    names = ['' if budget == OWN_BUDGET else f'{budget}, ' for budget in budgets]
+    with_miou = any('prediction/miou' in result.hidden_labels for result in results)
+    rows = [['hidden labels: accuracy' + ' / mIoU' * with_miou,
+             *(f'{name}{side}' for name in names for side in ('pseudo-labels', 'prediction'))]]
+    for method, row in reports.items():
+        columns = [row.get(budget, row.get(OWN_BUDGET, [])) for budget in budgets]
+        rows.append([method] + [_quality(column, side) for column in columns
+                                for side in ('pseudo_label', 'prediction')])
+    return rows
+
+
+def _quality(reports: Sequence[Dict[str, float]], side: str) -> str:
+    means = [statistics.fmean(report[f'{side}/{key}'] for report in reports) for key in ('accuracy', 'miou')
+             if reports and all(f'{side}/{key}' in report for report in reports)]
+    return ' / '.join(f'{100 * mean:.1f}' for mean in means)
+
+
 def _leader(column: Dict[str, Summary]) -> Optional[str]:
     ranked = sorted(column, key=lambda method: -column[method].mean)
     if len(ranked) < 2 or any(x.seeds < 2 or math.isnan(x.mean) for x in column.values()):
