@@ -73,7 +73,8 @@ def add_seed_and_workers(command: argparse.ArgumentParser, what: str) -> None:
 
 def semantickitti(args: argparse.Namespace) -> None:
     if args.within is not None:
-        whole, args.root = args.root, args.root.with_name(f'{args.root.name}_within_{args.within:g}m')
+        whole = args.root.absolute()  # also of '.', which has no name
+        args.root = whole.with_name(f'{whole.name}_within_{args.within:g}m')
         print(f'{crop_semantickitti(whole, args.root, args.within)} scans cropped')
     report(args, prepare_semantickitti(args.root, args.val))
 

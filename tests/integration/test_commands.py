@@ -28,6 +28,9 @@ def test_bad_arguments(arguments, message):
 def test_prepare_data(scans):
     done = run('tools/prepare_data.py', 'semantickitti', scans)
     assert done.returncode == 0 and '3 train, 1 val, 4 trainval, 0 test' in done.stdout
+    done = run('tools/prepare_data.py', 'semantickitti', scans, '--within', '5')
+    assert done.returncode == 0 and '3 train, 1 val' in done.stdout
+    assert (scans.with_name(f'{scans.name}_within_5m') / 'semantickitti_infos_train.pkl').is_file()
     (scans / 'sequences/08/labels/000000.label').write_bytes(b'abc')
     done = run('tools/prepare_data.py', 'semantickitti', scans)
     assert done.returncode == 1 and '08/labels/000000.label: 3 bytes' in done.stderr and 'Traceback' not in done.stderr
