@@ -43,6 +43,11 @@ def test_mirrors_where_the_pipeline_does(pipeline):
     assert _flips(wrapped) == bool(pipeline)
 
 
+@pytest.mark.parametrize('arguments, averaged', [({}, True), (dict(update_buffers=False), False)])
+def test_statistics_are_averaged_unless_asked_otherwise(arguments, averaged):
+    assert SecondViewHook(**arguments).ema_cfg['update_buffers'] is averaged
+
+
 @pytest.mark.parametrize('arguments', [dict(rotation=-1), dict(scale=(0, 1)), dict(scale=(2, 1))])
 def test_errors(arguments):
     with pytest.raises(ValueError, match='rotation=.* scale='):

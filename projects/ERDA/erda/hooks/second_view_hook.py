@@ -30,7 +30,7 @@ class SecondViewHook(EMAHook):
         flip: mirror x and y, each with probability 1/2; ``None`` where the pipeline of the training set has a
             ``RandomFlip3D``, too: a segmentor that has never seen a mirrored street says little of use about one.
         scale: smallest and largest scale.
-        kwargs: arguments of ``EMAHook``.
+        kwargs: arguments of ``EMAHook``; ``update_buffers=False`` takes the newest statistics instead.
 
     Raises:
         ValueError: if rotation or scale is out of range; before training, if the head has no pseudo-labeler.
@@ -47,7 +47,7 @@ class SecondViewHook(EMAHook):
         if rotation < 0 or not 0 < scale[0] <= scale[1]:
             raise ValueError(f'rotation={rotation} must not be negative, and scale={scale} must be positive, the '
                              'smaller one first')
-        super().__init__(momentum=momentum, update_buffers=True, **kwargs)
+        super().__init__(momentum=momentum, **{'update_buffers': True, **kwargs})
         self.rotation = rotation
         self.flip = flip
         self.scale = scale
