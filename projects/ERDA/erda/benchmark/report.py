@@ -3,6 +3,8 @@ from pathlib import Path
 from typing import Optional, Sequence
 
 from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
 
 from ..datasets.generated_files import write_whole
 from ..evaluation.comparison_picture import draw_comparison
@@ -70,7 +72,7 @@ def write_report(spec: BenchmarkSpec, runs: Sequence[CellRun], results: Sequence
         columns = class_results([result for result in results if result.budget in (budget, OWN_BUDGET)], class_names)
         rows = comparison_rows(columns, classes)
         title = 'IoU in percent' if budget == OWN_BUDGET else f'IoU in percent, {budget}'
-        console.print(as_rich_table(rows, title))
+        print_if_legible(console, as_rich_table(rows, title), work_dir / 'classes.md')
         by_class += ['', f'**{title}**', '', as_markdown(rows).rstrip()]
     write_whole(work_dir / 'classes.md', ('\n'.join(by_class) + '\n').encode())
 
@@ -83,6 +85,21 @@ def write_report(spec: BenchmarkSpec, runs: Sequence[CellRun], results: Sequence
     console.print(f'Tables and pictures: {work_dir}/*.md, *.png', markup=False, highlight=False)
     if markdown:
         update_marked(markdown, block_name(spec), text)
+
+
+def print_if_legible(console: Console, table: Table, path: Path) -> None:
+    """Show a table, or say where it is if the console is too narrow for its longest words, and would cut off numbers.
+
+    Args:
+        console: to show it on.
+        table: with a title.
+        path: file that has the same table.
+    """
+    unlimited = console.options.update(max_width=10**6)
+    if Measurement.get(console, unlimited, table).minimum > console.width:
+        console.print(f'{table.title}: too wide to be shown here, see {path}', markup=False, highlight=False)
+    else:
+        console.print(table)
 
 
 def _note(spec: BenchmarkSpec, results: Sequence[CellResult], classes: Sequence[str]) -> str:
