@@ -67,14 +67,14 @@ def write_report(spec: BenchmarkSpec, runs: Sequence[CellRun], results: Sequence
     text = '\n'.join([as_markdown(rows), note, '', *hidden, *label_lines(results), '', '```bash', command, '```', ''])
     write_whole(work_dir / 'table.md', text.encode())
 
-    by_class = [spec.title]
+    by_class, classes_file = [spec.title], work_dir / 'classes.md'
     for budget in budgets or [OWN_BUDGET]:
         columns = class_results([result for result in results if result.budget in (budget, OWN_BUDGET)], class_names)
         rows = comparison_rows(columns, classes)
         title = 'IoU in percent' if budget == OWN_BUDGET else f'IoU in percent, {budget}'
-        print_if_legible(console, as_rich_table(rows, title), work_dir / 'classes.md')
+        print_if_legible(console, as_rich_table(rows, title), classes_file)
         by_class += ['', f'**{title}**', '', as_markdown(rows).rstrip()]
-    write_whole(work_dir / 'classes.md', ('\n'.join(by_class) + '\n').encode())
+    write_whole(classes_file, ('\n'.join(by_class) + '\n').encode())
 
     draw_miou_by_budget(work_dir / 'miou_by_budget.png', summaries, results)
     own = [run for run in runs if run.is_of_this_config()]  # not those whose folder another config has taken since
