@@ -25,6 +25,11 @@ def test_message_says_what_where_and_how(tmp_path):
     assert len(message.splitlines()) == 3
 
 
+def test_smaller_scans_are_made_from_the_whole_ones():
+    message = missing_data(load('minkunet_erda_1pct_mini.py', 'none/kitti_within_7.5m/'), 'train_dataloader')
+    assert 'prepare_data.py semantickitti none/kitti --within 7.5\n' in message
+
+
 def test_synthetic_data_is_made_not_downloaded():
     cfg = load('minkunet_erda_1pct_synthetic.py', 'data/synthetic_lidar/')
     cfg.train_dataloader.dataset.dataset.ann_file = 'none.pkl'

@@ -1,5 +1,6 @@
 """Finds out that a config's data is missing before anything is built, and says so to a person."""
 import os.path as osp
+import re
 from typing import Iterator, NamedTuple, Optional
 
 from mmengine.config import ConfigDict
@@ -63,6 +64,8 @@ def _message(dataset: dict, root: str, path: str) -> str:
         lines.append(f'Make the synthetic data:    {PREPARE} {synthetic.command}')
     else:
         if command:
-            lines.append(f'Prepare the real data:      {PREPARE} {command} {root}')
+            smaller = re.fullmatch(r'(.+)_within_([\d.]+)m', osp.normpath(root))  # of prepare_data.py --within
+            where = f'{smaller[1]} --within {smaller[2]}' if smaller else root
+            lines.append(f'Prepare the real data:      {PREPARE} {command} {where}')
         lines.append(f'Or run on synthetic data:   {PREPARE} {synthetic.command} && {TRAIN}/{synthetic.config}')
     return '\n'.join(lines)
