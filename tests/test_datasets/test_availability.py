@@ -30,6 +30,11 @@ def test_smaller_scans_are_made_from_the_whole_ones():
     assert 'prepare_data.py semantickitti none/kitti --within 7.5\n' in message
 
 
+def test_only_semantickitti_has_smaller_scans():
+    message = missing_data(load('pointnet2_ssg_erda_1pt_s3dis.py', 'none/rooms_within_5m/'), 'train_dataloader')
+    assert 'prepare_data.py s3dis none/rooms_within_5m/\n' in message
+
+
 def test_synthetic_data_is_made_not_downloaded():
     cfg = load('minkunet_erda_1pct_synthetic.py', 'data/synthetic_lidar/')
     cfg.train_dataloader.dataset.dataset.ann_file = 'none.pkl'

@@ -1,5 +1,4 @@
-# The same with sectors of another scan in the place of a scan's own: PolarMix without pasted instances, which cost so
-# small a network more than they gave.
+# The same with sectors of another scan in the place of a scan's own: PolarMix without LaserMix and pasted instances.
 _base_ = ['./minkunet_erda_1pct_mini.py']
 
 pipeline = _base_.train_dataloader.dataset.dataset.pipeline

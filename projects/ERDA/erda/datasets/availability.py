@@ -64,8 +64,8 @@ def _message(dataset: dict, root: str, path: str) -> str:
         lines.append(f'Make the synthetic data:    {PREPARE} {synthetic.command}')
     else:
         if command:
-            smaller = re.fullmatch(r'(.+)_within_([\d.]+)m', osp.normpath(root))  # of prepare_data.py --within
-            where = f'{smaller[1]} --within {smaller[2]}' if smaller else root
+            smaller = re.fullmatch(r'(.+)_within_([\d.]+)m', osp.normpath(root))  # as named by semantickitti --within
+            where = f'{smaller[1]} --within {smaller[2]}' if smaller and command == 'semantickitti' else root
             lines.append(f'Prepare the real data:      {PREPARE} {command} {where}')
         lines.append(f'Or run on synthetic data:   {PREPARE} {synthetic.command} && {TRAIN}/{synthetic.config}')
     return '\n'.join(lines)
