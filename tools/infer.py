@@ -24,10 +24,10 @@ from rich.progress import (
 )
 
 import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
+from erda.clouds.cloud_files import PointCloudError
 from erda.command_line import add_config_arguments, stop
 from erda.config import ConfigError, load_config
-from erda.datasets.data_error import DataError
-from erda.datasets.point_cloud_files import PointCloudError
+from erda.files.data_error import DataError
 from erda.inference.errors import InferenceError
 from erda.inference.file_pairs import file_pairs
 from erda.inference.label_file import Outputs, label_file

@@ -8,21 +8,21 @@ from typing import Dict
 from rich.console import Console
 
 import erda  # noqa: F401  Before mmdet3d: installs the portable kernels that its data sets import.
+from erda.clouds.description import DESCRIPTION
+from erda.clouds.inspection import field_table, inspect_folder, report_table
+from erda.clouds.starter import CONFIG, write_starter
 from erda.datasets.availability import SYNTHETIC_LIDAR, SYNTHETIC_ROOMS
 from erda.datasets.nuscenes import SPLITS, TRAINVAL, prepare_nuscenes
-from erda.datasets.point_cloud_description import DESCRIPTION
-from erda.datasets.point_cloud_inspection import field_table, inspect_folder, report_table
-from erda.datasets.point_cloud_starter import CONFIG, write_starter
 from erda.datasets.s3dis import prepare_s3dis
 from erda.datasets.scannet import prepare_scannet
 from erda.datasets.semantickitti import VAL_SEQUENCE, crop_semantickitti, prepare_semantickitti
-from erda.datasets.synthetic_lidar import (
+from erda.synthetic.lidar import (
     FRAMES_PER_STREET,
     TRAIN_STREETS,
     VAL_STREETS,
     write_synthetic_semantickitti,
 )
-from erda.datasets.synthetic_rooms import AREAS, write_synthetic_s3dis
+from erda.synthetic.rooms import AREAS, write_synthetic_s3dis
 
 
 def parse_args() -> argparse.Namespace:

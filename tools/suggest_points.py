@@ -17,14 +17,14 @@ from rich.progress import Progress
 from rich.table import Table
 
 import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
+from erda.clouds.description import DESCRIPTION, read_description
 from erda.command_line import stop
 from erda.config import ConfigError, load_config
-from erda.datasets.data_error import DataError
-from erda.datasets.point_cloud_description import DESCRIPTION, read_description
+from erda.files.data_error import DataError
 from erda.inference.errors import InferenceError
 from erda.inference.segmentor import Segmentor
 from erda.inference.suggestion import labels_in_files, name_files, suggest_points
-from erda.weak_labels.clicks import ClickError, read_clicks
+from erda.weak_labels.click_labels import ClickError, read_clicks
 from erda.weak_labels.suggestion_files import TABLE, write_suggestions
 
 

@@ -21,7 +21,6 @@ from rich.console import Console
 import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
 from erda.command_line import add_runner_arguments, read_config, stop
 from erda.datasets.availability import missing_data
-from erda.datasets.data_error import DataError
 from erda.evaluation.checkpoint_test import build_test_set, config_for_test, has_labels, run_test, weights_sha256
 from erda.evaluation.marked_table import find_marked, update_marked
 from erda.evaluation.test_report import (
@@ -35,6 +34,7 @@ from erda.evaluation.test_report import (
     write_report,
 )
 from erda.evaluation.trained_labels import TrainedLabels, count_labels, trained_labels
+from erda.files.data_error import DataError
 from erda.zoo.checkpoint_file import read_checkpoint
 from erda.zoo.checkpoint_fit import check_weights
 

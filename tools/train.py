@@ -11,7 +11,7 @@ from mmengine.runner.checkpoint import find_latest_checkpoint
 import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
 from erda.command_line import add_runner_arguments, read_config, stop
 from erda.datasets.availability import missing_data
-from erda.datasets.data_error import DataError
+from erda.files.data_error import DataError
 from erda.hooks import TrainingError, add_training_hooks
 from erda.zoo.checkpoint_fit import check_training_start
 from erda.zoo.errors import CheckpointError

@@ -6,7 +6,7 @@ from integration.command import run
 from tiny_scans import REPOSITORY
 
 from erda.datasets.semantickitti import prepare_semantickitti
-from erda.datasets.synthetic_lidar import (
+from erda.synthetic.lidar import (
     FRAMES_PER_STREET,
     TRAIN_STREETS,
     VAL_STREETS,

@@ -2,7 +2,7 @@
 import numpy as np
 from integration.command import run
 
-from erda.weak_labels.clicks import read_clicks
+from erda.weak_labels.click_labels import read_clicks
 
 
 def test_suggestions_keep_away_from_clicks_and_come_back_as_clicks(tmp_path):

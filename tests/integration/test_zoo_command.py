@@ -29,7 +29,7 @@ def run(monkeypatch, capsys, tmp_path):
 
     metafile = tmp_path / 'metafile.yml'
     metafile.write_text('Models: []\n')
-    monkeypatch.setattr('erda.zoo.metafile.METAFILES', [metafile])
+    monkeypatch.setattr('erda.zoo.metafile.METAFILE', metafile)
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
     monkeypatch.setenv('COLUMNS', '200')
     monkeypatch.setenv('no_proxy', '127.0.0.1')

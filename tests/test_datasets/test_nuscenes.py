@@ -8,9 +8,9 @@ import pytest
 from mmdet3d.registry import DATASETS
 from nuscenes.eval.lidarseg.utils import LidarsegClassMapper
 
-from erda.datasets.data_error import DataError
 from erda.datasets.nuscenes import prepare_nuscenes
 from erda.datasets.nuscenes_seg_dataset import RAW_CLASSES, NuScenesSegDataset
+from erda.files.data_error import DataError
 
 VERSION = 'v1.0-trainval'
 SCENES = ['scene-0001', 'scene-0003', 'scene-0002']  # training, validation, training

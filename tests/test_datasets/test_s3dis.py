@@ -9,9 +9,9 @@ from mmdet3d.registry import DATASETS
 from mmengine.config import Config
 
 from erda.datasets import s3dis
-from erda.datasets.data_error import DataError
 from erda.datasets.mmdet3d_converters import load_converter
 from erda.datasets.s3dis import AREAS, CLASSES, prepare_s3dis
+from erda.files.data_error import DataError
 
 CONFIG = Path(mmdet3d.__file__).parent / '.mim/configs/_base_/datasets/s3dis-seg.py'
 SOURCE = Path('Stanford3dDataset_v1.2_Aligned_Version')

@@ -10,8 +10,8 @@ from mmdet3d.registry import DATASETS
 from mmengine.config import Config
 
 from erda.datasets import scannet
-from erda.datasets.data_error import DataError
 from erda.datasets.scannet import prepare_scannet
+from erda.files.data_error import DataError
 
 CONFIG = Path(mmdet3d.__file__).parent / '.mim/configs/_base_/datasets/scannet-seg.py'
 INPUTS = ['meta_data', 'scans', 'scans_test']

@@ -8,7 +8,7 @@ from mmdet3d.structures import PointData
 from mmengine.config import Config
 from tiny_scans import REPOSITORY
 
-from erda.datasets.point_cloud_files import read_point_cloud
+from erda.clouds.cloud_files import read_point_cloud
 from erda.evaluation.checkpoint_test import build_test_set
 from erda.evaluation.predictions import SavePredictions, label_path, ply, raw_ids
 

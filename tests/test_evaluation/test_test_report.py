@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
-from erda.evaluation.metrics_file import read_metrics
 from erda.evaluation.test_report import (
     CheckpointResult,
     as_report,
@@ -17,6 +16,7 @@ from erda.evaluation.test_report import (
     write_report,
 )
 from erda.evaluation.trained_labels import CountedLabels, TrainedLabels
+from erda.files.metrics_file import read_metrics
 
 LABELS = TrainedLabels('the training config in the checkpoint', '1%', dict(type='RatioBudget', ratio=0.01), 3,
                        CountedLabels(12.4, 100, 900))

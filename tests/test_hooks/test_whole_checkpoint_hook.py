@@ -101,7 +101,6 @@ def test_killed(tmp_path, monkeypatch, function, number):
     with pytest.raises(Killed):
         train(tmp_path / 'work')
     monkeypatch.undo()
-    [path.unlink() for path in (tmp_path / 'work').glob('*.part') if path.name == 'last_checkpoint.part']
     assert torch.load((tmp_path / 'work/last_checkpoint').read_text())
     train(tmp_path / 'work', resume=True)
     assert whole(tmp_path / 'work') == 4 and len(list((tmp_path / 'work').glob('*.pth'))) == 1
@@ -135,3 +134,11 @@ def test_a_file_is_replaced_or_left_alone(tmp_path, monkeypatch):
     assert path.read_bytes() == b'old' and [*path.parent.iterdir()] == [path]
     backend.put_text('new', path)
     assert path.read_text() == 'new' and [*path.parent.iterdir()] == [path]
+
+
+def test_what_kills_left_of_it_is_removed(tmp_path):
+    others = tmp_path / 'iter_20.pth.17.part'
+    for path in (tmp_path / 'iter_2.pth.17.part', others):
+        path.write_bytes(b'half')
+    WholeFileBackend().put(b'whole', tmp_path / 'iter_2.pth')
+    assert {*tmp_path.iterdir()} == {tmp_path / 'iter_2.pth', others}

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from erda.datasets.point_cloud_blocks import BlockCache
-from erda.datasets.point_cloud_files import PointCloud
+from erda.clouds.blocks import BlockCache
+from erda.clouds.cloud_files import PointCloud
 from erda.inference.block_prediction import BlockLayout, plan_blocks, predict_blocks
 from erda.inference.tile_store import TileStore
 

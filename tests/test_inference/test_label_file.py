@@ -7,7 +7,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.runner import Runner
 from test_inference.random_segmentor import CYLINDER, MINKUNET, POINTNET, scan, segmentor_of, write_csv
 
-from erda.datasets.point_cloud_files import PointCloudError, read_point_cloud
+from erda.clouds.cloud_files import PointCloudError, read_point_cloud
 from erda.inference.block_prediction import BlockLayout
 from erda.inference.errors import InferenceError
 from erda.inference.label_file import Outputs, label_file, point_fields, probability_names

@@ -6,7 +6,7 @@ from mmdet3d.registry import DATASETS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from erda.datasets.point_cloud_files import read_point_cloud
+from erda.clouds.cloud_files import read_point_cloud
 from erda.inference.errors import InferenceError
 from erda.inference.model_inputs import model_inputs
 

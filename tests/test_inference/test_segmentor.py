@@ -3,7 +3,7 @@ import torch
 from integration.tiny_configs import tiny_config
 from test_inference.random_segmentor import CYLINDER, MINKUNET, scan, segmentor_of
 
-from erda.datasets.point_cloud_files import read_point_cloud
+from erda.clouds.cloud_files import read_point_cloud
 from erda.inference.errors import InferenceError
 from erda.inference.segmentor import Segmentor
 

@@ -3,13 +3,13 @@ import pytest
 import torch
 from test_inference.random_segmentor import CYLINDER, MINKUNET, POINTNET, scan, segmentor_of, write_csv
 
-from erda.datasets.data_error import DataError
-from erda.datasets.point_cloud_files import read_point_cloud
+from erda.clouds.cloud_files import read_point_cloud
+from erda.files.data_error import DataError
 from erda.inference.block_prediction import BlockLayout
 from erda.inference.candidate_features import candidate_features
 from erda.inference.errors import InferenceError
 from erda.inference.suggestion import labels_in_files, name_files, read_candidates, suggest_points
-from erda.weak_labels.clicks import Click, ClickError
+from erda.weak_labels.click_labels import Click, ClickError
 from erda.weak_labels.point_suggestion import Candidates
 
 

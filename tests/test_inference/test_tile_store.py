@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from erda.datasets.point_cloud_files import PointCloud
+from erda.clouds.cloud_files import PointCloud
 from erda.inference.tile_store import Region, TileStore
 
 

@@ -5,7 +5,7 @@ import torch
 from mmengine.dataset import pseudo_collate
 from test_weak_labels.test_weak_label_dataset import build
 
-from erda.datasets.data_error import DataError
+from erda.files.data_error import DataError
 from erda.weak_labels import scans_of_batch
 
 SKIP = {'train_dataloader.dataset.on_unreadable': 'skip'}

@@ -2,8 +2,8 @@ import csv
 
 import numpy as np
 
-from erda.datasets.point_cloud_files import read_point_cloud
-from erda.weak_labels.clicks import read_clicks, resolve_clicks
+from erda.clouds.cloud_files import read_point_cloud
+from erda.weak_labels.click_labels import read_clicks, resolve_clicks
 from erda.weak_labels.point_suggestion import join
 from erda.weak_labels.suggestion_files import write_suggestions
 

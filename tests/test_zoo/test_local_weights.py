@@ -20,7 +20,7 @@ def publish(tmp_path, monkeypatch):
         model = dict(Name='model', Config='a.py', Weights=[source], Files={name: record})
         (tmp_path / 'metafile.yml').write_text(yaml.safe_dump(dict(Models=[model])))
 
-    monkeypatch.setattr('erda.zoo.metafile.METAFILES', [tmp_path / 'metafile.yml'])
+    monkeypatch.setattr('erda.zoo.metafile.METAFILE', tmp_path / 'metafile.yml')
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
     monkeypatch.setenv('no_proxy', '127.0.0.1')
     return write

@@ -1,8 +1,9 @@
 import pytest
 import yaml
 
+from erda.own_configs import ROOT
 from erda.zoo.errors import CheckpointError
-from erda.zoo.metafile import METAFILES, PACKAGE, add_to_metafile, find_metafile, read_metafile
+from erda.zoo.metafile import add_to_metafile, find_metafile, read_metafile
 
 DIGEST = 'a' * 64
 HEADER = '# By hand.\nCollections:\n  - Name: ERDA  # kept\n'
@@ -21,20 +22,15 @@ def metafile(folder, *entries):
 
 
 def test_the_metafile_of_the_repository():
-    assert find_metafile() == METAFILES[0]
     read_metafile(find_metafile())
-    index = yaml.safe_load((PACKAGE.parents[2] / 'model-index.yml').read_text())
-    assert [PACKAGE.parents[2] / path for path in index['Import']] == [find_metafile()]
+    index = yaml.safe_load((ROOT / 'model-index.yml').read_text())
+    assert [ROOT / path for path in index['Import']] == [find_metafile()]
 
 
-def test_that_of_an_installed_package(tmp_path, monkeypatch):
-    paths = [tmp_path / 'checkout.yml', tmp_path / '.mim/metafile.yml']
-    monkeypatch.setattr('erda.zoo.metafile.METAFILES', paths)
-    with pytest.raises(CheckpointError, match='is missing; looked for .*checkout.yml, '):
+def test_no_metafile(tmp_path, monkeypatch):
+    monkeypatch.setattr('erda.zoo.metafile.METAFILE', tmp_path / 'metafile.yml')
+    with pytest.raises(CheckpointError, match='is missing: .*metafile.yml does not exist'):
         find_metafile()
-    paths[1].parent.mkdir()
-    paths[1].write_text('Models: []')
-    assert find_metafile() == paths[1]
 
 
 def test_reading(tmp_path):

@@ -1,8 +1,8 @@
 import pytest
 from mmengine.config import Config
 
+from erda.files.digest import sha256
 from erda.weak_labels import WeakLabelDataset, write_masks
-from erda.weak_labels.stored_masks import sha256
 from erda.zoo.errors import CheckpointError
 from erda.zoo.training_config import label_record, without_run_settings
 

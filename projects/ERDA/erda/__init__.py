@@ -1,4 +1,25 @@
-"""ERDA for MMDetection3D: train any mmdet3d segmentor from a few labelled points."""
+"""ERDA for MMDetection3D: train any mmdet3d segmentor from a few labelled points.
+
+The rooms of the package, from the ground floor up; none imports from one above it:
+
+================  ====================================================================================================
+files             whole files, errors about data, scans that cannot be read
+ops               portable kernels, so that all of it runs without a compiled mmcv and on any device
+losses            pseudo-label and prediction to loss
+pseudo_labels     features to pseudo-label logits
+weak_labels       which labels may be seen: budgets, clicks, stored masks, the dataset wrapper
+voxelization      points to voxels without losing a label
+synthetic         streets and rooms that we make
+clouds            users' own files: formats, blocks, features, descriptions, the folder dataset
+datasets          benchmarks: their preparation and what mmdet3d lacks of them
+heads             the seam in the segmentor: a mixin and a head for each of mmdet3d
+zoo               checkpoints: safe files, downloads, publication
+inference         trained networks on files of any size
+evaluation        what a run reports: scores, tables, pictures
+hooks             what happens around the steps of a training
+benchmark         matrices of trainings
+================  ====================================================================================================
+"""
 from .compat import (
     allow_mmengine_checkpoints,
     find_configs_of_erda,
@@ -21,9 +42,11 @@ train_on_several_cpus()
 install_portable_ops()  # Before the first import of mmdet3d's models, which import mmcv.ops.
 
 # Registration happens on import.
-from . import datasets, heads, hooks, losses, pseudo_labels, voxelization, weak_labels  # noqa: E402
+from . import clouds, datasets, heads, hooks, losses, pseudo_labels, voxelization, weak_labels  # noqa: E402
 from .zoo.checkpoint_file import register_checkpoint_loaders  # noqa: E402
 
 register_checkpoint_loaders()
 
-__all__ = ['__version__', 'datasets', 'heads', 'hooks', 'losses', 'pseudo_labels', 'voxelization', 'weak_labels']
+__all__ = [
+    '__version__', 'clouds', 'datasets', 'heads', 'hooks', 'losses', 'pseudo_labels', 'voxelization', 'weak_labels'
+]

@@ -1,1 +1,1 @@
-"""Matrices of trainings and tests: a room of its own, behind all others, that only ``tools/benchmark.py`` needs."""
+"""Matrices of trainings: cells, runs, tables, plots."""

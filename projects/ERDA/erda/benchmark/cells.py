@@ -14,7 +14,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence
 from mmengine.config import Config
 
 from ..config import load_config
-from ..datasets.generated_files import write_whole
+from ..files.whole_file import write_whole
 from .spec import Cell, SpecError
 
 LOG = 'log.txt'

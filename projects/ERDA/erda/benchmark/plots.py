@@ -9,7 +9,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ..datasets.generated_files import write_whole
+from ..files.whole_file import write_whole
 from .cells import CellRun, read_scalars
 from .results import CellResult
 from .spec import OWN_BUDGET

@@ -6,10 +6,10 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
-from ..datasets.generated_files import write_whole
 from ..evaluation.comparison_picture import draw_comparison
 from ..evaluation.comparison_table import as_markdown, as_rich_table, comparison_rows
 from ..evaluation.marked_table import update_marked
+from ..files.whole_file import write_whole
 from .cells import CellRun
 from .plots import draw_miou_by_budget, draw_pseudo_labels, draw_training_curves
 from .results import CellResult

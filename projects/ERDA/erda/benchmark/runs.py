@@ -10,10 +10,10 @@ from mmengine.config import Config
 
 from ..evaluation.comparison_table import LabelCount
 from ..evaluation.label_statistics import label_statistics
-from ..evaluation.metrics_file import read_metrics
 from ..evaluation.package_versions import package_versions
 from ..evaluation.training_job import JobError, TrainingJob, run_jobs
 from ..evaluation.training_set import build_training_set, segmentor_voxel_size
+from ..files.metrics_file import read_metrics
 from .cells import LOG, CellRun, last_hidden_label_report, seconds_of_test, seconds_of_training
 from .provenance import device_name, git_revision
 from .results import CellResult, append_result, read_results

@@ -1,4 +1,4 @@
+"""Benchmarks: their preparation and what mmdet3d lacks of them."""
 from .nuscenes_seg_dataset import NuScenesSegDataset
-from .point_cloud_folder_dataset import LoadPointCloudBlock, PointCloudFolderDataset
 
-__all__ = ['LoadPointCloudBlock', 'NuScenesSegDataset', 'PointCloudFolderDataset']
+__all__ = ['NuScenesSegDataset']

@@ -11,7 +11,7 @@ import mmengine
 import numpy as np
 from rich.progress import track
 
-from .data_error import DataError
+from ..files.data_error import DataError
 
 DATA_FOLDERS = ('points', 'instance_mask', 'semantic_mask', 'seg_info')
 

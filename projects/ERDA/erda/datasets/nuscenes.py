@@ -13,7 +13,7 @@ import numpy as np
 from nuscenes.utils import splits
 from rich.progress import track
 
-from .data_error import DataError
+from ..files.data_error import DataError
 from .nuscenes_seg_dataset import RAW_CLASSES
 
 FEATURES = 5  # float32 x, y, z in metres, intensity, ring

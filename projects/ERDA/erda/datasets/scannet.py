@@ -7,9 +7,9 @@ from typing import Any, Dict, List, NamedTuple, Optional
 import numpy as np
 from rich.progress import track
 
-from .data_error import DataError
+from ..clouds.cloud_files import read_point_cloud
+from ..files.data_error import DataError
 from .mmdet3d_converters import Split, save_array, scannet_converter, write_indoor_infos
-from .point_cloud_files import read_point_cloud
 
 LABEL_TABLE = 'scannetv2-labels.combined.tsv'
 NUM_NYU40_IDS = 41  # 0 is unannotated

@@ -7,8 +7,9 @@ import mmengine
 import numpy as np
 from rich.progress import track
 
-from .data_error import DataError
-from .generated_files import claim_folder, write_whole
+from ..files.data_error import DataError
+from ..files.generated_files import claim_folder
+from ..files.whole_file import write_whole
 
 # Raw ids of semantic-kitti.yaml. mmdet3d's SemanticKittiDataset reads any other id as class 0, "car".
 RAW_LABEL_IDS = (0, 1, 10, 11, 13, 15, 16, 18, 20, 30, 31, 32, 40, 44, 48, 49, 50, 51, 52, 60, 70, 71, 72, 80, 81, 99,

@@ -1,4 +1,4 @@
-"""What is reported: metrics, label counts, tables and pictures."""
+"""What a run reports: scores, tables, pictures."""
 from .confusion_metric import ConfusionMatrixMetric
 
 __all__ = ['ConfusionMatrixMetric']

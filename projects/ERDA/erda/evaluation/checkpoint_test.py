@@ -11,8 +11,8 @@ from mmengine.hooks import LoggerHook
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from ..datasets.unreadable_scan import NamedReading
-from ..weak_labels.stored_masks import sha256
+from ..files.digest import sha256
+from ..files.unreadable_scan import NamedReading
 from ..zoo.local_weights import SCHEME, fetch_named
 from .confusion_metric import ConfusionMatrixMetric
 from .predictions import SavePredictions

@@ -1,8 +1,9 @@
 """Tables in a Markdown file between marks, so that a command can renew them in place."""
-import os
 import re
 from pathlib import Path
 from typing import Tuple
+
+from ..files.whole_file import write_whole
 
 
 class MarkError(ValueError):
@@ -52,11 +53,8 @@ def update_marked(path: Path, block: str, markdown: str) -> None:
         MarkError: see :func:`find_marked`. Nothing is written then.
     """
     before, _, after = find_marked(path, block)
-    path = path.resolve()  # os.replace would put a file in the place of a link
-    part = path.with_name(path.name + '.part')
-    part.write_bytes(f'{before}\n{markdown.strip()}\n\n{after}'.encode())
-    part.chmod(path.stat().st_mode)
-    os.replace(part, path)
+    path = path.resolve()  # or a file would be put in the place of a link
+    write_whole(path, f'{before}\n{markdown.strip()}\n\n{after}'.encode())
 
 
 def _lines_with(mark: str, text: str) -> list:

@@ -8,8 +8,8 @@ from mmdet3d.structures import Det3DDataSample
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from ..datasets.generated_files import write_whole
-from ..datasets.point_cloud_ply import NAMES
+from ..clouds.ply import NAMES
+from ..files.whole_file import write_whole
 from ..weak_labels import is_class, scan_name
 
 # The raw id that the benchmark writes for each of its classes, where several ids stand for one: learning_map_inv of

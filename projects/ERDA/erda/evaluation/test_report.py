@@ -10,10 +10,10 @@ from mmengine.config import Config
 from rich.markup import escape
 from rich.table import Table
 
-from ..datasets.generated_files import write_whole
+from ..files.metrics_file import write_metrics
+from ..files.whole_file import write_whole
 from .comparison_table import as_markdown
 from .confusion_metric import SegmentationScores, seg_metric_results, segmentation_scores
-from .metrics_file import write_metrics
 from .package_versions import package_versions
 from .trained_labels import TrainedLabels
 

@@ -1,3 +1,4 @@
+"""The seam in the segmentor: ``ERDAHeadMixin`` and a registered head for each of mmdet3d."""
 from .classified_points import ClassifierCall, classify_points
 from .erda_head_mixin import ERDAHeadMixin
 from .point_selection import PointSelection

@@ -1,3 +1,4 @@
+"""What happens around the steps of a training."""
 from .loss_ramp_hook import LossRampHook
 from .non_finite_loss_hook import NonFiniteLossHook
 from .pseudo_label_quality_hook import PseudoLabelQualityHook

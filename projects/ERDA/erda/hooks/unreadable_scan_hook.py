@@ -7,7 +7,7 @@ from mmengine.dist import all_gather_object
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from ..datasets.unreadable_scan import NamedReading
+from ..files.unreadable_scan import NamedReading
 
 KEY = 'unreadable_scans'
 

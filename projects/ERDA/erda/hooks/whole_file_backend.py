@@ -1,19 +1,19 @@
-import os
 import shutil
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from typing import Iterator, List, Optional, Union
 
 from mmengine.fileio import LocalBackend, register_backend
 
+from ..files.whole_file import write_whole
 from .training_error import TrainingError
 
 
 class WholeFileBackend(LocalBackend):
     """mmengine's backend for local files, but what it writes is there as a whole or not at all.
 
-    A file is written as ``NAME.part``, brought to the disk and renamed, so that neither a kill nor a full disk nor a
-    loss of power leaves half of it, or takes the file that it replaces.
+    What kills left of files of the same name is removed. One process at a time may write a file.
 
     Raises:
         TrainingError: if a file cannot be written.
@@ -26,18 +26,13 @@ class WholeFileBackend(LocalBackend):
 
     def put(self, obj: bytes, filepath: Union[str, Path]) -> None:
         path = Path(filepath)
-        part = path.with_name(f'{path.name}.part')
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with open(part, 'wb') as file:
-                file.write(obj)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, path)
-            _sync_folder(path.parent)
+            for left_by_a_kill in path.parent.glob(f'{escape(path.name)}.*.part'):
+                left_by_a_kill.unlink()
+            write_whole(path, obj)
             self._put_off = self._put_off and [outdated for outdated in self._put_off if outdated != str(path)]
         except OSError as error:
-            part.unlink(missing_ok=True)
             free = shutil.disk_usage(path.parent).free
             raise TrainingError(f'{path} cannot be written: {error.strerror}. It takes {len(obj) / 1e6:.1f} MB; '
                                 f'{free / 1e6:.1f} MB are free there.') from error
@@ -62,16 +57,6 @@ class WholeFileBackend(LocalBackend):
             self._put_off = None
         for path in outdated:
             super().remove(path)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk, where that is possible."""
-    if os.name == 'posix':
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 register_backend(WholeFileBackend.NAME, WholeFileBackend, force=True)

@@ -1,1 +1,1 @@
-"""Trained networks on files of any format and size: labels for every point, and points to label next."""
+"""Trained networks on files of any size."""

@@ -4,8 +4,8 @@ from typing import Callable, Iterator, List, NamedTuple, Tuple
 
 import numpy as np
 
-from ..datasets.point_cloud_blocks import BlockGrid
-from ..datasets.point_cloud_files import PointCloud
+from ..clouds.blocks import BlockGrid
+from ..clouds.cloud_files import PointCloud
 from .tile_store import Region, TileStore
 
 SMALLEST_BLOCK = 0.5  # metres; points of a block of this size are not split any further

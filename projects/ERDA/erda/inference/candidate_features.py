@@ -5,7 +5,7 @@ from typing import Callable, NamedTuple
 
 import numpy as np
 
-from ..datasets.point_cloud_files import iter_point_cloud
+from ..clouds.cloud_files import iter_point_cloud
 from .block_prediction import plan_blocks
 from .errors import InferenceError
 from .segmentor import Segmentor
@@ -28,7 +28,7 @@ def candidate_features(path: Path, index: np.ndarray, segmentor: Segmentor, chun
     """Features and uncertainty of points, each from the block in whose core it is.
 
     Args:
-        path: a file that :func:`erda.datasets.point_cloud_files.iter_point_cloud` reads.
+        path: a file that :func:`erda.clouds.cloud_files.iter_point_cloud` reads.
         index: ``[M]`` int64 numbers of the points, ascending.
         segmentor: the network.
         chunk_points: points that are read at a time.

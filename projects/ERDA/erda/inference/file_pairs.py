@@ -2,8 +2,8 @@
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Sequence
 
-from .cloud_files import cloud_files
 from .errors import InferenceError
+from .given_clouds import cloud_files
 
 
 class FilePair(NamedTuple):

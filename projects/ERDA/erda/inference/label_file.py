@@ -6,7 +6,7 @@ from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequenc
 
 import numpy as np
 
-from ..datasets.point_cloud_files import copy_with_fields, iter_point_cloud
+from ..clouds.cloud_files import copy_with_fields, iter_point_cloud
 from .block_prediction import BlockLayout, predict_blocks
 from .errors import InferenceError
 from .segmentor import Segmentor
@@ -39,7 +39,7 @@ def label_file(source: Path,
     target holds the coordinates, the needed fields and K + 1 numbers for each point.
 
     Args:
-        source: a file that :func:`erda.datasets.point_cloud_files.iter_point_cloud` reads.
+        source: a file that :func:`erda.clouds.cloud_files.iter_point_cloud` reads.
         target: what to write, of the same format.
         segmentor: the network.
         outputs: what else to write.

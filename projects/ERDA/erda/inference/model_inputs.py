@@ -10,11 +10,11 @@ from mmengine.config import Config
 from mmengine.dataset import Compose
 from torch import Tensor
 
-from ..datasets.data_error import DataError
-from ..datasets.point_cloud_description import read_description
-from ..datasets.point_cloud_features import feature_dims, field_name, fields_of_feature, local_points
-from ..datasets.point_cloud_files import PointCloud, PointCloudError
-from ..datasets.point_cloud_folder_dataset import LoadPointCloudBlock, PointCloudFolderDataset
+from ..clouds.cloud_files import PointCloud, PointCloudError
+from ..clouds.description import read_description
+from ..clouds.features import feature_dims, field_name, fields_of_feature, local_points
+from ..clouds.folder_dataset import LoadPointCloudBlock, PointCloudFolderDataset
+from ..files.data_error import DataError
 from .block_prediction import BlockLayout
 from .errors import InferenceError
 

@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import Tensor
 
-from ..datasets.point_cloud_files import PointCloud
+from ..clouds.cloud_files import PointCloud
 from ..zoo.checkpoint_fit import load_weights
 from ..zoo.errors import CheckpointError
 from .errors import InferenceError

@@ -4,10 +4,10 @@ from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequenc
 
 import numpy as np
 
-from ..datasets.point_cloud_description import DESCRIPTION, read_description
-from ..datasets.point_cloud_files import iter_point_cloud
-from ..datasets.point_cloud_folder_dataset import labels_of_cloud
-from ..weak_labels.clicks import Click, ClickError, clicks_of
+from ..clouds.cloud_files import iter_point_cloud
+from ..clouds.description import DESCRIPTION, read_description
+from ..clouds.folder_dataset import labels_of_cloud
+from ..weak_labels.click_labels import Click, ClickError, clicks_of
 from ..weak_labels.point_suggestion import (
     Candidates,
     join,
@@ -18,8 +18,8 @@ from ..weak_labels.point_suggestion import (
     suggest_by_place,
 )
 from .candidate_features import candidate_features
-from .cloud_files import cloud_files
 from .errors import InferenceError
+from .given_clouds import cloud_files
 from .segmentor import Segmentor
 
 MAX_CANDIDATES = 200_000  # of all files: bounds the time for each suggested point

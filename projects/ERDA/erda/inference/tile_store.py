@@ -4,7 +4,7 @@ from typing import Dict, Iterable, Iterator, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
-from ..datasets.point_cloud_files import PointCloud
+from ..clouds.cloud_files import PointCloud
 
 READ_POINTS = 250_000  # points in memory at a time while a tile is searched
 

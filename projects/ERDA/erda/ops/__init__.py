@@ -1,4 +1,4 @@
-"""Portable kernels: all of mmdet3d's segmentors without a compiled mmcv, on any device."""
+"""Portable kernels, so that all of it runs without a compiled mmcv and on any device."""
 from .mmcv_ext import install_mmcv_ext
 from .mmcv_spatial_shape import let_mmcv_take_tensor_as_spatial_shape
 from .spconv_cpu import install_spconv_cpu

@@ -1,3 +1,4 @@
+"""Features to pseudo-label logits: prototypes, queries, and the baselines that they must beat."""
 from .prediction_pseudo_labeler import PredictionPseudoLabeler
 from .prototype_pseudo_labeler import PrototypePseudoLabeler
 from .query_pseudo_labeler import QueryPseudoLabeler

@@ -1,3 +1,4 @@
+"""Which labels may be seen: budgets, clicks, stored masks, ``WeakLabelDataset``, ``ApplyWeakLabels``."""
 from .apply_weak_labels import ApplyWeakLabels
 from .budgets import (
     BUDGETS,

@@ -8,9 +8,10 @@ from typing import Dict, Iterable, Iterator, NamedTuple, Optional, Sequence, Set
 import numpy as np
 from rich.progress import track
 
+from ..files.digest import sha256
 from .budgets import count_per_class, is_class
 from .grid_subsampling import voxel_coors, voxel_keys
-from .stored_masks import MANIFEST, MASKS, StoredMasks, encode_mask, index_masks, sha256
+from .stored_masks import MANIFEST, MASKS, StoredMasks, encode_mask, index_masks
 from .weak_label_dataset import WeakLabelDataset
 
 JOURNAL = 'scans.part'

@@ -4,8 +4,8 @@ from mmcv.transforms import BaseTransform
 from mmdet3d.registry import TRANSFORMS
 from mmengine.dataset import BaseDataset, Compose
 
-from ..datasets.data_error import DataError
-from ..datasets.unreadable_scan import READ_ERRORS, require_as_many, scan_files, why_unreadable
+from ..files.data_error import DataError
+from ..files.unreadable_scan import READ_ERRORS, require_as_many, scan_files, why_unreadable
 
 ON_UNREADABLE = ('stop', 'skip')
 

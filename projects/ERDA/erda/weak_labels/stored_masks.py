@@ -1,11 +1,11 @@
 """Masks of labelled points that were drawn once and are read back: ``masks.bin`` beside ``manifest.json``."""
-import hashlib
 import json
 from pathlib import Path
 from typing import Dict, Mapping, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 
+from ..files.digest import sha256
 from .budgets import UNLABELED, Budget, Scan, is_class
 
 MANIFEST, MASKS = 'manifest.json', 'masks.bin'
@@ -140,15 +140,6 @@ def index_masks(scans: Dict[str, dict]) -> Dict[str, StoredMask]:
         masks[scan] = StoredMask(offset, record['points'], sum(record['labels']))
         offset = masks[scan].end
     return masks
-
-
-def sha256(path: Path) -> str:
-    """Digest of a file in hexadecimal."""
-    digest = hashlib.sha256()
-    with open(path, 'rb') as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _read_manifest(path: Path) -> dict:

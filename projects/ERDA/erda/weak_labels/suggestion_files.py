@@ -18,8 +18,8 @@ def write_suggestions(folder: Path,
                       points: Candidates,
                       files: Sequence[str],
                       classes: Optional[Sequence[str]] = None) -> List[Path]:
-    """Write a CSV of all points, which :func:`erda.weak_labels.clicks.read_clicks` reads once the classes are filled
-    in, and a PLY of each file's points, which CloudCompare opens beside the cloud.
+    """Write a CSV of all points, which :func:`erda.weak_labels.click_labels.read_clicks` reads once the classes are
+    filled in, and a PLY of each file's points, which CloudCompare opens beside the cloud.
 
     Args:
         folder: where to write.

@@ -10,7 +10,7 @@ from filelock import FileLock
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from ..weak_labels.stored_masks import sha256
+from ..files.digest import sha256
 from .errors import CheckpointError
 
 ATTEMPTS = 5

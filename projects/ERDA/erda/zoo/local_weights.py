@@ -3,7 +3,7 @@ from pathlib import Path
 
 import torch
 
-from ..weak_labels.stored_masks import sha256
+from ..files.digest import sha256
 from .download import download
 from .errors import CheckpointError
 from .metafile import Metafile, WeightsFile, find_metafile, read_metafile

@@ -5,13 +5,11 @@ from typing import Dict, List, NamedTuple, Tuple
 
 import yaml
 
-from ..datasets.generated_files import write_whole
+from ..files.whole_file import write_whole
+from ..own_configs import ROOT
 from .errors import CheckpointError
 
-PACKAGE = Path(__file__).parents[1]
-# In a checkout, and where an installed OpenMMLab package keeps what is not Python.
-FOLDERS = (PACKAGE.parent, PACKAGE / '.mim/projects/ERDA', PACKAGE / '.mim')
-METAFILES = [folder / 'metafile.yml' for folder in FOLDERS]
+METAFILE = ROOT / 'projects/ERDA/metafile.yml'
 EMPTY = re.compile(r'^Models: \[\]$', re.MULTILINE)
 
 
@@ -76,11 +74,9 @@ def find_metafile() -> Path:
     Raises:
         CheckpointError: if there is none.
     """
-    for path in METAFILES:
-        if path.is_file():
-            return path
-    raise CheckpointError('The list of published models is missing; looked for '
-                          f'{", ".join(str(path) for path in METAFILES)}.')
+    if not METAFILE.is_file():
+        raise CheckpointError(f'The list of published models is missing: {METAFILE} does not exist.')
+    return METAFILE
 
 
 def read_metafile(path: Path) -> Metafile:

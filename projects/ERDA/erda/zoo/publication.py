@@ -10,8 +10,8 @@ from typing import Any, Dict, List, NamedTuple, Optional
 import safetensors.torch
 import torch
 
-from ..datasets.generated_files import write_whole
-from ..evaluation.metrics_file import read_metrics
+from ..files.metrics_file import read_metrics
+from ..files.whole_file import write_whole
 from .checkpoint_file import META, SAFETENSORS, read_checkpoint
 from .errors import CheckpointError
 from .training_config import label_record, without_run_settings

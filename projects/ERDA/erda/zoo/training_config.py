@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 from typing import Any, Iterator, Optional
 
+from ..files.digest import sha256
 from ..weak_labels import StoredMasks
-from ..weak_labels.stored_masks import MANIFEST, sha256
+from ..weak_labels.stored_masks import MANIFEST
 from .errors import CheckpointError
 
 # Where and how a run was started: not what was trained.

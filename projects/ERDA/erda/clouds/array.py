@@ -1,0 +1,191 @@
+"""NumPy files and KITTI's .bin."""
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Dict, Iterator, List, Optional
+
+import numpy as np
+
+from .cloud_format import (
+    AXES,
+    PointCloud,
+    PointCloudError,
+    PointCloudFormat,
+    cast_exactly,
+    chunk_bounds,
+    column_names,
+    extended_dtype,
+    extended_records,
+    from_columns,
+    next_fields,
+)
+
+XYZ_NAMES = ('xyz', 'points', 'coord', 'coords', 'pos')
+COLOUR_NAMES = ('rgb', 'color', 'colors', 'colour', 'colours')
+COLOURS = ('red', 'green', 'blue', 'alpha')
+KITTI_COLUMNS = ('x', 'y', 'z', 'intensity')
+SEMANTIC_BITS = 0xFFFF  # the upper half of a KITTI label is the instance
+
+
+class NpyFormat(PointCloudFormat):
+    """A 2-D array (x, y, z, column_4, ...) or a structured one. A copy is structured, for it has names."""
+
+    def count_points(self, path: Path) -> int:
+        return len(self._load(path))
+
+    def iter_chunks(self, path: Path, chunk_points: int) -> Iterator[PointCloud]:
+        array = self._load(path)
+        for chunk in chunk_bounds(len(array), chunk_points):
+            records = _named(array[chunk])
+            yield from_columns(records.dtype.names, (records[name] for name in records.dtype.names))
+
+    def copy(self, source: Path, part: Path, target: Path, new_fields: Iterator[Dict[str, np.ndarray]],
+             chunk_points: int) -> List[Path]:
+        array, dtype = self._load(source), None
+        with part.open('wb') as file:
+            for chunk in chunk_bounds(len(array), chunk_points):
+                records = _named(array[chunk])
+                fields = next_fields(new_fields, len(records))
+                if dtype is None:
+                    dtype = extended_dtype(records.dtype, fields)
+                    header = dict(descr=np.lib.format.dtype_to_descr(dtype), fortran_order=False, shape=array.shape[:1])
+                    np.lib.format.write_array_header_1_0(file, header)
+                extended_records(records, dtype, fields).tofile(file)
+        return []
+
+    @staticmethod
+    def _load(path: Path) -> np.ndarray:
+        if path.stat().st_size == 0:
+            raise PointCloudError('it is empty. Copy it again')
+        array = np.load(path, mmap_mode='r', allow_pickle=False)
+        if array.dtype.names and array.ndim == 1:
+            if nested := [name for name in array.dtype.names if array.dtype[name].kind not in 'iufb']:
+                raise PointCloudError(f'its field {nested[0]!r} is not one number per point. Leave it out')
+            return array
+        if array.ndim != 2 or array.shape[1] < 3 or array.dtype.kind not in 'iuf':
+            raise PointCloudError(f'its array is {array.shape} {array.dtype}. Save numbers [N, 3 or more], or a '
+                                  'structured array with x, y, z')
+        return array
+
+
+class NpzFormat(PointCloudFormat):
+    """Arrays of points by name: ``xyz`` or ``points`` ``[N, 3 or more]``, or x, y and z, beside fields ``[N]``.
+
+    Columns of a field ``[N, C]`` are its own fields, NAME_0, NAME_1, ..., those of colours are red, green and blue.
+    """
+
+    def count_points(self, path: Path) -> int:
+        return len(self._cloud(self._load(path)).xyz)
+
+    def iter_chunks(self, path: Path, chunk_points: int) -> Iterator[PointCloud]:
+        xyz, fields = self._cloud(self._load(path))
+        for chunk in chunk_bounds(len(xyz), chunk_points):
+            yield PointCloud(xyz[chunk], {name: values[chunk] for name, values in fields.items()})
+
+    def copy(self, source: Path, part: Path, target: Path, new_fields: Iterator[Dict[str, np.ndarray]],
+             chunk_points: int) -> List[Path]:
+        arrays = self._load(source)
+        count = len(self._cloud(arrays).xyz)
+        chunks = [next_fields(new_fields, chunk.stop - chunk.start) for chunk in chunk_bounds(count, chunk_points)]
+        for name in chunks[0] if chunks else ():
+            arrays[name] = np.concatenate([chunk[name] for chunk in chunks])
+        with zipfile.ZipFile(source) as archive:
+            stored = all(member.compress_type == zipfile.ZIP_STORED for member in archive.infolist())
+        with part.open('wb') as file:
+            (np.savez if stored else np.savez_compressed)(file, **arrays)
+        return []
+
+    @staticmethod
+    def _load(path: Path) -> Dict[str, np.ndarray]:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+
+    @staticmethod
+    def _cloud(arrays: Dict[str, np.ndarray]) -> PointCloud:
+        columns = {}
+        name = next((name for name in XYZ_NAMES if name in arrays), None)
+        if name is not None:
+            points = arrays[name]
+            if points.ndim != 2 or points.shape[1] < 3:
+                raise PointCloudError(f'its {name!r} is {points.shape}. Save [N, 3 or more]')
+            columns.update(zip(column_names(points.shape[1]), points.T))
+        elif all(axis in arrays for axis in AXES):
+            columns.update((axis, arrays[axis]) for axis in AXES)
+        else:
+            raise PointCloudError(f'it has the arrays {", ".join(arrays) or "(none)"} and none of '
+                                  f'{", ".join(XYZ_NAMES)}. Save the coordinates as xyz')
+        count = len(columns['x'])
+        for key, values in arrays.items():
+            if key == name or key in AXES or values.ndim not in (1, 2) or len(values) != count:
+                continue
+            if values.dtype.kind not in 'iufb':
+                continue
+            if values.ndim == 1:
+                columns[key] = values
+                continue
+            colours = COLOURS if key.lower() in COLOUR_NAMES and values.shape[1] <= 4 else ()
+            columns.update((colours[i] if colours else f'{key}_{i}', column) for i, column in enumerate(values.T))
+        return from_columns(columns, columns.values())
+
+
+class KittiFormat(PointCloudFormat):
+    """float32 x, y, z, intensity. A ``.label`` beside it or in ``../labels`` is the field 'label', without instances.
+
+    A copy writes the new field 'classification' to the ``.label`` file and all others to ``NAME.npz``.
+    """
+
+    def count_points(self, path: Path) -> int:
+        size = path.stat().st_size
+        if size % 16:
+            raise PointCloudError(f'{size} bytes are no whole number of points of 16 bytes (float32 x, y, z, '
+                                  'intensity). The file is truncated or another kind: copy it again')
+        return size // 16
+
+    def iter_chunks(self, path: Path, chunk_points: int) -> Iterator[PointCloud]:
+        count = self.count_points(path)
+        if not count:
+            return
+        points = np.memmap(path, '<f4', mode='r', shape=(count, 4))
+        labels = self._labels(path, count)
+        for chunk in chunk_bounds(count, chunk_points):
+            cloud = from_columns(KITTI_COLUMNS, points[chunk].T)
+            if labels is not None:
+                cloud.fields['label'] = np.asarray(labels[chunk]) & SEMANTIC_BITS
+            yield cloud
+
+    def copy(self, source: Path, part: Path, target: Path, new_fields: Iterator[Dict[str, np.ndarray]],
+             chunk_points: int) -> List[Path]:
+        count = self.count_points(source)
+        chunks = [next_fields(new_fields, chunk.stop - chunk.start) for chunk in chunk_bounds(count, chunk_points)]
+        fields = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in (chunks[0] if chunks else ())}
+        shutil.copyfile(source, part)
+        labels = fields.pop('classification', self._labels(source, count))
+        sides = []
+        if labels is not None:
+            sides.append(Path(f'{target.with_suffix(".label")}.part'))
+            cast_exactly('classification', labels, np.dtype('<u4')).tofile(sides[-1])
+        if fields:
+            sides.append(Path(f'{target.with_suffix(".npz")}.part'))
+            with sides[-1].open('wb') as file:
+                np.savez(file, **fields)
+        return sides
+
+    @staticmethod
+    def _labels(path: Path, count: int) -> Optional[np.ndarray]:
+        name = f'{path.stem}.label'
+        label = next((label for label in (path.with_name(name), path.parent.parent / 'labels' / name)
+                      if label.is_file()), None)
+        if label is None:
+            return None
+        if label.stat().st_size != 4 * count:
+            raise PointCloudError(f'{label} has {label.stat().st_size} bytes, but {count} points need {4 * count} (one '
+                                  'uint32 a point). They do not belong together')
+        return np.memmap(label, '<u4', mode='r')
+
+
+def _named(array: np.ndarray) -> np.ndarray:
+    """``[N]`` records of a 2-D array; a structured one is returned as it is."""
+    if array.dtype.names:
+        return array
+    dtype = np.dtype([(name, array.dtype) for name in column_names(array.shape[1])])
+    return np.ascontiguousarray(array).view(dtype)[:, 0]

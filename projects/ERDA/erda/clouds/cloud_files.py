@@ -1,0 +1,188 @@
+"""Point clouds of users, in the file formats they come in, read and written with bounded memory."""
+import contextlib
+import os
+import struct
+import zipfile
+from pathlib import Path
+from typing import Dict, Iterable, Iterator, Optional
+
+import numpy as np
+
+from .array import KittiFormat, NpyFormat, NpzFormat
+from .cloud_format import PointCloud, PointCloudError, PointCloudFormat
+from .ply import PlyFormat
+from .table import TableFormat
+
+__all__ = [
+    'SUFFIXES', 'PointCloud', 'PointCloudError', 'copy_with_fields', 'count_points', 'iter_point_cloud',
+    'read_point_cloud'
+]
+
+FORMATS = {'.ply': PlyFormat, '.npy': NpyFormat, '.npz': NpzFormat, '.bin': KittiFormat, '.txt': TableFormat,
+           '.csv': TableFormat}
+LAS_SUFFIXES = ('.las', '.laz')
+SUFFIXES = ('.ply', *LAS_SUFFIXES, '.npy', '.npz', '.bin', '.txt', '.csv')
+
+
+def count_points(path: Path) -> int:
+    """Number of points, from the header alone where the format has one.
+
+    Raises:
+        PointCloudError: if the file is missing, unreadable or empty.
+    """
+    path = Path(path)
+    with _naming(path):
+        count = _format(path).count_points(path)
+        if count == 0:
+            raise PointCloudError('it has no points. Leave it out')
+        return count
+
+
+def read_point_cloud(path: Path) -> PointCloud:
+    """All points of a file. Raises what :func:`iter_point_cloud` raises."""
+    cloud, = iter_point_cloud(path, count_points(path))
+    return cloud
+
+
+def iter_point_cloud(path: Path, chunk_points: int = 1_000_000) -> Iterator[PointCloud]:
+    """The points of a file in order, with memory for one chunk of LAS, LAZ, binary PLY, NPY and BIN files.
+
+    Text tables and NPZ files are read whole.
+
+    Args:
+        path: a file with one of ``SUFFIXES``.
+        chunk_points: points of each chunk; the last may have fewer.
+
+    Raises:
+        PointCloudError: if the file is missing, unreadable, truncated or empty, lacks x, y or z, or has NaN or
+            infinite coordinates.
+        ValueError: if ``chunk_points`` is less than 1.
+    """
+    path, start = Path(path), 0
+    if chunk_points < 1:
+        raise ValueError(f'chunk_points={chunk_points} must be at least 1')
+    count = count_points(path)
+    with _naming(path):
+        chunks = _format(path).iter_chunks(path, chunk_points)
+    while True:
+        with _naming(path):
+            cloud = next(chunks, None)
+            if cloud is None:
+                break
+            if bad := int((~np.isfinite(cloud.xyz)).any(axis=1).sum()):
+                raise PointCloudError(f'{bad} of the points {start} to {start + len(cloud.xyz) - 1} have NaN or '
+                                      'infinite coordinates. Remove them')
+        yield cloud
+        start += len(cloud.xyz)
+    if start != count:
+        raise PointCloudError(f'{path}: it has {start} points, not {count}. The file is truncated: copy it again.')
+
+
+def copy_with_fields(source: Path, target: Path, new_fields: Iterable[Dict[str, np.ndarray]],
+                     chunk_points: int = 1_000_000) -> None:
+    """Write every point and attribute of a file, in order, with new per-point fields, to a file of the same format.
+
+    The field 'classification' of a LAS or LAZ file is overwritten, as is every field that exists; others become extra
+    dimensions there, vertex properties in PLY and columns elsewhere. Beside a ``.bin`` file, 'classification' is
+    written to ``NAME.label`` and the rest to ``NAME.npz``. The target appears under its name only when complete.
+
+    Args:
+        source: a file that :func:`iter_point_cloud` reads.
+        target: what to write, with the suffix of ``source``; LAS and LAZ may be exchanged.
+        new_fields: the ``[n]`` fields of each chunk, cut as by :func:`iter_point_cloud`, the same in all chunks.
+        chunk_points: points of each chunk.
+
+    Raises:
+        PointCloudError: if the source cannot be used or fields do not fit it.
+    """
+    source, target = Path(source), Path(target)
+    suffixes = source.suffix.lower(), target.suffix.lower()
+    if suffixes[0] != suffixes[1] and not set(suffixes) <= set(LAS_SUFFIXES):
+        raise PointCloudError(f'{target}: {source.name} can only be copied to a file with the same suffix. Name it '
+                              f'*{suffixes[0]}.')
+    chunks = _NewFields(new_fields)
+    part = target.with_name(f'{target.stem}.part{target.suffix}')
+    written = [part]
+    try:
+        count_points(source)
+        with _naming(source):
+            written += (sides := _format(source).copy(source, part, target, chunks, chunk_points))
+            if next(chunks, None) is not None:
+                raise PointCloudError('there are more chunks of new fields than the file has')
+        for side in sides:
+            os.replace(side, side.with_suffix(''))
+        os.replace(part, target)
+    except PointCloudError:
+        if chunks.error is not None:
+            raise chunks.error from None
+        raise
+    finally:
+        for path in written:
+            path.unlink(missing_ok=True)
+
+
+class _NewFields:
+    """Iterator over the chunks of new fields that holds them to the fields of the first.
+
+    Attributes:
+        error: what their maker raised, which is no fault of the file.
+    """
+
+    def __init__(self, new_fields: Iterable[Dict[str, np.ndarray]]) -> None:
+        self._chunks = iter(new_fields)
+        self._names = None
+        self.error: Optional[Exception] = None
+
+    def __iter__(self) -> Iterator[Dict[str, np.ndarray]]:
+        return self
+
+    def __next__(self) -> Dict[str, np.ndarray]:
+        try:
+            fields = next(self._chunks)
+        except StopIteration:
+            raise
+        except Exception as error:
+            self.error = error
+            raise
+        names, self._names = self._names, set(fields)
+        if names not in (None, self._names):
+            raise PointCloudError(f'one chunk has the new fields {sorted(names)}, the next {sorted(self._names)}. Give '
+                                  'every chunk the same fields')
+        return fields
+
+
+def _format(path: Path) -> PointCloudFormat:
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise PointCloudError(f'{suffix or "a file without suffix"} is not a known format. Convert it to one of '
+                              f'{", ".join(SUFFIXES)}')
+    if not path.is_file():
+        raise PointCloudError('it does not exist. Check the name')
+    if suffix in LAS_SUFFIXES:
+        try:
+            from .las import LasFormat  # here, so that all other formats work without laspy
+        except ImportError as error:
+            raise PointCloudError(f'LAS files need laspy and lazrs ({error}). Run: pip install laspy lazrs') from error
+        return LasFormat()
+    return FORMATS[suffix]()
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Puts the file's name before every error."""
+    try:
+        yield
+    except PointCloudError as error:
+        raise PointCloudError(f'{path}: {error}.') from error.__cause__
+    except (ValueError, EOFError, struct.error, zipfile.BadZipFile, OSError) as error:
+        raise _unreadable(path, error) from error
+    except Exception as error:
+        # laspy and lazrs have their own errors, which share no base class; all else is a fault of ours.
+        if type(error).__module__.split('.')[0] in ('laspy', 'lazrs'):
+            raise _unreadable(path, error) from error
+        raise
+
+
+def _unreadable(path: Path, error: Exception) -> PointCloudError:
+    return PointCloudError(f'{path}: it cannot be read ({type(error).__name__}: {error}). It is truncated or another '
+                           'kind of file: copy it again.')

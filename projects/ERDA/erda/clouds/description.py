@@ -1,0 +1,190 @@
+"""The description of a folder of point clouds: which classes, labels, features, files and blocks it is used with."""
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+import yaml
+
+from ..files.data_error import DataError
+from .cloud_files import SUFFIXES
+from .features import XYZ
+
+DESCRIPTION = 'erda.yaml'
+SPLITS = ('train', 'val', 'test')
+# Distinct colours for classes without one, after Tableau's ten.
+COLOURS = ((31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40), (148, 103, 189), (140, 86, 75),
+           (227, 119, 194), (127, 127, 127), (188, 189, 34), (23, 190, 207))
+
+
+class Description(NamedTuple):
+    """What ``erda.yaml`` says.
+
+    Attributes:
+        root: folder of the file; all paths are relative to it.
+        classes: raw label values of each class; the position of a name is its class, 0 to K-1.
+        colours: red, green, blue in 0 to 255 of each class.
+        label_field: per-point field that holds the raw labels; ``None`` if clicks are all there is.
+        unlabelled: raw values of points that nobody labelled: ERDA learns from them.
+        void: raw values of points that nobody learns from.
+        features: features of a point in their order, without the coordinates, which always come first.
+        scale: what a feature is divided by.
+        splits: files or glob patterns of each split.
+        block_size: side of the square blocks that files are cut into, metres; ``None`` for whole files.
+        overlap: width of what neighbouring blocks share, metres.
+        clicks: file of clicks; training then sees these labels and no others.
+        click_radius: how far a click may be from its point, metres.
+    """
+    root: Path
+    classes: Dict[str, List[int]]
+    colours: List[List[int]]
+    label_field: Optional[str] = None
+    unlabelled: Tuple[int, ...] = ()
+    void: Tuple[int, ...] = ()
+    features: Tuple[str, ...] = ()
+    scale: Dict[str, float] = {}
+    splits: Dict[str, List[str]] = {}
+    block_size: Optional[float] = None
+    overlap: float = 0.
+    clicks: Optional[Path] = None
+    click_radius: float = 0.5
+
+    def files(self, split: str) -> List[str]:
+        """Files of a split relative to the root, with forward slashes, sorted.
+
+        Raises:
+            DataError: if the split has no files or a pattern matches no point cloud.
+        """
+        if not self.splits.get(split):
+            raise DataError(f'{self.root / DESCRIPTION}: splits has no {split!r}. List its files there.')
+        found = set()
+        for pattern in self.splits[split]:
+            if Path(pattern).is_absolute() or '..' in Path(pattern).parts:
+                raise DataError(f'{self.root / DESCRIPTION}: {pattern!r} must be relative to {self.root} and below it.')
+            # A file name may have brackets, which a pattern reads otherwise.
+            literal = self.root / pattern
+            files = [path for path in ([literal] if literal.is_file() else self.root.glob(pattern))
+                     if path.suffix.lower() in SUFFIXES and path.is_file()]
+            if not files:
+                raise DataError(f'{self.root / DESCRIPTION}: {pattern!r} of the split {split!r} is no file in '
+                                f'{self.root} with a suffix of {", ".join(SUFFIXES)}. Correct it there.')
+            found.update(path.relative_to(self.root).as_posix() for path in files)
+        return sorted(found)
+
+    def class_of_value(self) -> Dict[int, Optional[int]]:
+        """Class of each raw label value that has one, K for void and K + 1 for unlabelled."""
+        known = {value: label for label, values in enumerate(self.classes.values()) for value in values}
+        known.update(dict.fromkeys(self.void, len(self.classes)))
+        known.update(dict.fromkeys(self.unlabelled, len(self.classes) + 1))
+        return known
+
+
+def read_description(path: Path) -> Description:
+    """Read and check ``erda.yaml``.
+
+    Raises:
+        DataError: if it is missing or no YAML, has an unknown or missing key, or contradicts itself.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f'{path} does not exist. Write it with: python tools/prepare_data.py folder {path.parent}')
+    try:
+        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DataError(f'{path} is not YAML: {error}') from error
+    check = _Checker(path, content)
+    classes = check.classes()
+    colours = check.get('colours', dict, {})
+    description = Description(
+        root=path.parent,
+        classes=classes,
+        colours=[check.colour(colours, name, i) for i, name in enumerate(classes)],
+        label_field=check.get('label_field', str),
+        unlabelled=tuple(check.integers('unlabelled', content.get('unlabelled'))),
+        void=tuple(check.integers('void', content.get('void'))),
+        features=tuple(name for name in check.strings('features', content.get('features')) if name != XYZ),
+        scale={name: check.positive(f'scale of {name}', value, needed=True)
+               for name, value in check.get('scale', dict, {}).items()},
+        splits={name: check.strings(name, value) for name, value in check.get('splits', dict, {}).items()},
+        block_size=check.positive('block_size', content.get('block_size')),
+        overlap=check.positive('overlap', content.get('overlap') or None) or 0.,
+        clicks=None if content.get('clicks') is None else path.parent / check.get('clicks', str),
+        click_radius=check.positive('click_radius', content.get('click_radius')) or 0.5)
+    check.consistent(description)
+    return description
+
+
+class _Checker:
+    """Takes values out of the YAML and says what is wrong with them."""
+
+    def __init__(self, path: Path, content: Any) -> None:
+        self.path = path
+        if not isinstance(content, dict):
+            raise self.error('it must be a mapping with the keys classes, splits, ...')
+        self.content = content
+        keys = [key for key in Description._fields if key != 'root']
+        if unknown := sorted(map(str, set(content) - set(keys))):
+            raise self.error(f'unknown key {", ".join(unknown)}. The keys are {", ".join(keys)}')
+
+    def error(self, message: str) -> DataError:
+        return DataError(f'{self.path}: {message}.')
+
+    def get(self, key: str, kind: type, default: Any = None) -> Any:
+        value = self.content.get(key)
+        if value is not None and not isinstance(value, kind):
+            raise self.error(f'{key} is {value!r}, not a {dict(dict="mapping", str="text")[kind.__name__]}')
+        return default if value is None else value
+
+    def integers(self, key: str, values: Any) -> List[int]:
+        values = [] if values is None else values if isinstance(values, list) else [values]
+        if any(isinstance(value, bool) or not isinstance(value, int) for value in values):
+            raise self.error(f'{key} is {values!r}, not a list of whole numbers')
+        return values
+
+    def strings(self, key: str, values: Any) -> List[str]:
+        values = [] if values is None else values if isinstance(values, list) else [values]
+        if not all(isinstance(value, str) for value in values):
+            raise self.error(f'{key} is {values!r}, not a list of names')
+        return values
+
+    def positive(self, key: str, value: Any, needed: bool = False) -> Optional[float]:
+        if value is None and not needed:
+            return None
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+            raise self.error(f'{key} is {value!r}, not a positive number')
+        return float(value)
+
+    def classes(self) -> Dict[str, List[int]]:
+        classes = self.get('classes', dict, {})
+        if len(classes) < 2:
+            raise self.error(f'classes has {len(classes)} names; at least two are needed, each with its label values, '
+                             'such as ground: [2]')
+        return {str(name): self.integers(f'class {name}', values) for name, values in classes.items()}
+
+    def colour(self, colours: dict, name: str, label: int) -> List[int]:
+        colour = self.integers(f'colour of {name}', colours.get(name)) or list(COLOURS[label % len(COLOURS)])
+        if len(colour) != 3 or not all(0 <= part <= 255 for part in colour):
+            raise self.error(f'colour of {name} is {colour}, not three numbers from 0 to 255')
+        return colour
+
+    def consistent(self, description: Description) -> None:
+        owners: Dict[int, str] = {}
+        named = [*description.classes.items(), ('unlabelled', description.unlabelled), ('void', description.void)]
+        for owner, values in named:
+            for value in values:
+                if value in owners:
+                    raise self.error(f'label value {value} is both {owners[value]} and {owner}')
+                owners[value] = owner
+        if unknown := set(self.get('colours', dict, {})) - set(description.classes):
+            raise self.error(f'colours has {sorted(map(str, unknown))[0]}, which is no class')
+        if unknown := set(description.splits) - set(SPLITS):
+            raise self.error(f'splits has {sorted(map(str, unknown))[0]}. They are {", ".join(SPLITS)}')
+        if unknown := set(description.scale) - set(description.features):
+            raise self.error(f'scale has {sorted(map(str, unknown))[0]}, which is not among the features')
+        if len(set(description.features)) < len(description.features):
+            raise self.error('features has a name twice')
+        if description.label_field is None and description.clicks is None:
+            raise self.error('there is neither label_field nor clicks, so no point has a label')
+        if description.block_size is None and description.overlap:
+            raise self.error('overlap needs block_size')
+        if description.block_size is not None and description.overlap > description.block_size / 2:
+            raise self.error(f'overlap {description.overlap:g} is more than half of block_size '
+                             f'{description.block_size:g}')

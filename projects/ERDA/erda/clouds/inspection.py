@@ -1,0 +1,207 @@
+"""What is in a folder of point clouds: points, extents, fields and labels of every file."""
+from collections import Counter
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Optional
+
+import numpy as np
+from rich.progress import track
+from rich.table import Table
+
+from ..files.data_error import DataError
+from .cloud_files import SUFFIXES, PointCloudError, iter_point_cloud
+from .features import RGB, find_field
+from .listing import list_point_clouds
+from .table import read_layout
+
+LABEL_FIELDS = ('label', 'labels', 'classification', 'class', 'semantic', 'sem_label')
+MAX_LABEL_VALUES = 256  # a field with more values is no label
+SAMPLE_POINTS = 10_000  # of each chunk, to find the range of a feature
+
+
+class FieldReport(NamedTuple):
+    """Range of a field over N points: its smallest, largest and 99% value, and how many are NaN or infinite."""
+    dtype: np.dtype
+    low: float
+    high: float
+    percentile_99: float
+    not_finite: int
+
+
+class FileReport(NamedTuple):
+    """What is in a file.
+
+    Attributes:
+        name: path relative to the folder, with forward slashes.
+        count: number of points.
+        low: ``[3]`` smallest coordinates.
+        high: ``[3]`` largest coordinates.
+        fields: by name.
+        values: number of points with each value of the label field; ``None`` if there is no such field.
+    """
+    name: str
+    count: int
+    low: np.ndarray
+    high: np.ndarray
+    fields: Dict[str, FieldReport]
+    values: Optional[Counter]
+
+
+class FolderReport(NamedTuple):
+    """What is in a folder.
+
+    Attributes:
+        root: folder.
+        files: its files, sorted by name.
+        label_field: field with labels, in every file; ``None`` if there is none.
+        label_counts: number of points with each label value, in all files.
+    """
+    root: Path
+    files: List[FileReport]
+    label_field: Optional[str]
+    label_counts: Dict[int, int]
+
+    @property
+    def is_las(self) -> bool:
+        """Whether labels are LAS classes, which have names."""
+        return self.label_field == 'classification' and all(Path(file.name).suffix.lower() in ('.las', '.laz')
+                                                            for file in self.files)
+
+    def common(self, name: str) -> List[FieldReport]:
+        """A field in every file, or nothing if one lacks it or it is the same everywhere."""
+        names = [find_field(file.fields, name) for file in self.files]
+        if None in names:
+            return []
+        reports = [file.fields[own] for file, own in zip(self.files, names)]
+        constant = min(report.low for report in reports) == max(report.high for report in reports)
+        return [] if constant or any(report.not_finite for report in reports) else reports
+
+    def has_colours(self) -> bool:
+        """Whether every file has red, green and blue, not all of them constant."""
+        everywhere = all(find_field(file.fields, name) for file in self.files for name in RGB)
+        return everywhere and any(self.common(name) for name in RGB)
+
+
+def inspect_folder(root: Path, clicks: Optional[Path] = None, label_field: Optional[str] = None) -> FolderReport:
+    """Read every point cloud below a folder once.
+
+    Args:
+        root: folder, see :func:`list_point_clouds`.
+        clicks: file of clicks in it, if there is one.
+        label_field: field with the labels; by default the first of ``LABEL_FIELDS`` that every file has.
+
+    Raises:
+        DataError: if there is no point cloud, or naming all files that cannot be used or lack ``label_field``.
+    """
+    if not root.is_dir():
+        raise DataError(f'{root} is not a folder. Name the folder that holds the point clouds.')
+    paths = list_point_clouds(root, clicks)
+    if not paths:
+        raise DataError(f'{root} holds no file with a suffix of {", ".join(SUFFIXES)}. Put the point clouds there.')
+    reports, errors = [], []
+    for path in track(paths, description=f'Reading {len(paths)} files'):
+        try:
+            reports.append(_inspect_file(path, path.relative_to(root).as_posix(), label_field))
+        except PointCloudError as error:
+            errors.append(str(error))
+    if errors:
+        raise DataError('\n'.join([*errors, f'Repair these {len(errors)} of {len(paths)} files or move them out of '
+                                            f'{root}.']))
+    return _folder_report(root, reports, label_field)
+
+
+def report_table(report: FolderReport) -> Table:
+    """Files, points and extents, for a terminal."""
+    table = Table(title=str(report.root))
+    for name in ('file', 'points', 'x', 'y', 'z'):
+        table.add_column(name, justify='left' if name == 'file' else 'right', overflow='fold')
+    for file in report.files:
+        table.add_row(file.name, f'{file.count:,}',
+                      *(f'{low:.2f} to {high:.2f}' for low, high in zip(file.low, file.high)))
+    return table
+
+
+def field_table(report: FolderReport) -> Table:
+    """Fields with their ranges over all files, for a terminal."""
+    table = Table(title='Fields')
+    for name in ('field', 'type', 'from', 'to', 'files'):
+        table.add_column(name, justify='left' if name in ('field', 'type') else 'right')
+    for name in dict.fromkeys(name for file in report.files for name in file.fields):
+        fields = [file.fields[name] for file in report.files if name in file.fields]
+        table.add_row(name, str(fields[0].dtype), f'{min(field.low for field in fields):g}',
+                      f'{max(field.high for field in fields):g}', f'{len(fields)} of {len(report.files)}')
+    return table
+
+
+def _inspect_file(path: Path, name: str, label_field: Optional[str]) -> FileReport:
+    if _is_table_of_clicks(path):
+        raise PointCloudError(f'{path} is a file of clicks. Give it with --clicks.')
+    count, low, high = 0, np.full(3, np.inf), np.full(3, -np.inf)
+    lows, highs, samples, not_finite, dtypes = {}, {}, {}, Counter(), {}
+    values: Dict[str, Optional[Counter]] = {}
+    for chunk in iter_point_cloud(path):
+        count += len(chunk.xyz)
+        low, high = np.minimum(low, chunk.xyz.min(axis=0)), np.maximum(high, chunk.xyz.max(axis=0))
+        for field, column in chunk.fields.items():
+            finite = column[np.isfinite(column)]
+            not_finite[field] += len(column) - len(finite)
+            dtypes.setdefault(field, column.dtype)
+            if len(finite):
+                lows[field] = min(lows.get(field, np.inf), finite.min())
+                highs[field] = max(highs.get(field, -np.inf), finite.max())
+                samples.setdefault(field, []).append(finite[::max(len(finite) // SAMPLE_POINTS, 1)])
+        for field in _label_fields(chunk.fields, label_field):
+            values[field] = _count(values.get(field, Counter()), chunk.fields[field])
+    if label_field is not None and find_field(dtypes, label_field) is None:
+        raise PointCloudError(f'{path}: there is no field {label_field!r}, only {", ".join(dtypes) or "x, y, z"}. Name '
+                              'another with --labels.')
+    fields = {field: FieldReport(dtype, float(lows.get(field, np.nan)), float(highs.get(field, np.nan)),
+                                 float(np.percentile(np.concatenate(samples[field]), 99)) if field in samples else 0.,
+                                 not_finite[field]) for field, dtype in dtypes.items()}
+    counted = next((found for found in values.values() if found is not None), None)
+    return FileReport(name, count, low, high, fields, counted)
+
+
+def _is_table_of_clicks(path: Path) -> bool:
+    if path.suffix.lower() not in ('.csv', '.txt'):
+        return False
+    try:
+        return {'file', 'class'} <= set(read_layout(path).names)
+    except ValueError:  # the reader of points says what is wrong
+        return False
+
+
+def _label_fields(fields: Dict[str, np.ndarray], label_field: Optional[str]) -> List[str]:
+    """The field that holds labels, at most one."""
+    found = (find_field(fields, name) for name in ([label_field] if label_field else LABEL_FIELDS))
+    return [name for name in found if name is not None][:1]
+
+
+def _count(counter: Optional[Counter], column: np.ndarray) -> Optional[Counter]:
+    """The counter with the values of a column; ``None`` once the column is no label."""
+    if counter is None:
+        return None
+    values, numbers = np.unique(column, return_counts=True)
+    if len(values) > MAX_LABEL_VALUES or not (np.isfinite(values).all() and (values == np.round(values)).all()):
+        return None
+    counter.update(dict(zip(values.astype(np.int64).tolist(), numbers.tolist())))
+    return counter if len(counter) <= MAX_LABEL_VALUES else None
+
+
+def _folder_report(root: Path, files: List[FileReport], label_field: Optional[str]) -> FolderReport:
+    own = [next(iter(_label_fields(file.fields, label_field)), None) for file in files]
+    with_labels = [file for file in files if file.values is not None]
+    if not with_labels:
+        if label_field:
+            raise DataError(f'{root / files[0].name}: {label_field!r} has no whole numbers, or more than '
+                            f'{MAX_LABEL_VALUES} of them. Name another field with --labels.')
+        return FolderReport(root, files, None, {})
+    if len(with_labels) < len(files):
+        missing = next(file.name for file in files if file.values is None)
+        raise DataError(f'{root / missing} has no label field, but {with_labels[0].name} has. Move it out of {root} or '
+                        'add the field.')
+    names = {name.lower().removeprefix('scalar_') for name in own}
+    if len(names) > 1:
+        raise DataError(f'{root}: the label fields of its files have different names, {", ".join(sorted(names))}. '
+                        'Choose one with --labels.')
+    counts = sum((file.values for file in files), Counter())
+    return FolderReport(root, files, own[0], dict(sorted(counts.items())))

@@ -1,0 +1,13 @@
+import json
+import math
+
+from erda.files.metrics_file import read_metrics, write_metrics
+
+
+def test_round_trip(tmp_path):
+    path = tmp_path / 'new' / 'metrics.json'
+    write_metrics(path, dict(car=0.25, bus=math.nan), 'c.py', 'x.pth')
+    assert json.loads(path.read_text()) == dict(config='c.py', checkpoint='x.pth', metrics=dict(car=0.25, bus=None))
+    metrics = read_metrics(path)
+    assert metrics['car'] == 0.25 and math.isnan(metrics['bus'])
+    assert [p.name for p in path.parent.iterdir()] == ['metrics.json']
