@@ -15,7 +15,7 @@ from erda.heads import classify_points
 from erda.hooks import SecondViewHook
 
 PLUS = 'projects/ERDA/configs/minkunet_erdaplus_1pct_mini.py'
-TEACHER = 'configs/minkunet/minkunet_meanteacher_1pct_mini.py'
+TEACHER = 'configs/minkunet/minkunet_meanteacher_1pct_synthetic.py'
 
 
 @pytest.mark.parametrize('name', [PLUS, TEACHER])

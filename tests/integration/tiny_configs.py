@@ -4,6 +4,8 @@ from pathlib import Path
 from mmengine.config import Config
 from tiny_scans import REPOSITORY
 
+from erda.config import load_config, with_fragments
+
 CONFIGS = sorted(
     str(path.relative_to(REPOSITORY)) for folder in ('configs', 'projects/ERDA/configs')
     for path in (REPOSITORY / folder).glob('**/*.py') if '_base_' not in path.parts)
@@ -31,15 +33,18 @@ NETWORKS = {
 }
 
 
-def tiny_config(name: str, root: Path, **changes) -> Config:
+def tiny_config(name: str, root: Path, *fragments: str, **changes) -> Config:
     """A config of the repository on the data under ``root``, which is read in the process itself.
 
     Args:
         name: path below the repository.
         root: scans or rooms in the files that the config reads.
+        fragments: below ``configs/_base_``.
         changes: as for ``Config.merge_from_dict``, made last.
     """
-    cfg = Config.fromfile(REPOSITORY / name)
+    path = REPOSITORY / name
+    files = [REPOSITORY / 'configs/_base_' / fragment for fragment in fragments]
+    cfg = with_fragments(path, files) if files else load_config(str(path))
     network, = (network for network in NETWORKS if Path(name).name.startswith(network))
     cfg.merge_from_dict({**NETWORKS[network], 'train_dataloader.batch_size': 2, 'randomness.seed': 0})
     train, val = cfg.train_dataloader, cfg.val_dataloader

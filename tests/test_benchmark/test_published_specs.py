@@ -2,9 +2,8 @@
 import pytest
 from tiny_scans import REPOSITORY
 
-from erda.benchmark.cells import make_runs
+from erda.benchmark.cells import config_of_method, make_runs
 from erda.benchmark.spec import read_spec
-from erda.config import load_config
 from erda.weak_labels.budgets import BUDGETS
 
 SPECS = sorted((REPOSITORY / 'projects/ERDA/benchmarks').glob('*.yaml'))
@@ -21,7 +20,7 @@ def test_every_option_is_one_that_the_config_knows(path, tmp_path):
     """A misspelt key would be merged without a word and change nothing."""
     new_keys = ('pseudo_labeler', 'loss_erda', 'selection', 'labelled_weight', 'custom_hooks', 'seed')
     for run in make_runs([cell for cell in read_spec(path, REPOSITORY).cells if cell.seed < 2], tmp_path):
-        before = leaves(load_config(str(run.cell.config))._cfg_dict.to_dict())
+        before = leaves(config_of_method(run.cell)._cfg_dict.to_dict())
         added = leaves(run.cfg._cfg_dict.to_dict()) - before
         added -= {key for key in added if key.startswith('.train_dataloader.dataset.budget.')}  # it is built below
         assert not [key for key in added if not any(f'.{name}' in key for name in new_keys)], run.cell.name

@@ -41,6 +41,18 @@ def test_cells(read, tmp_path):
         '0.1pct/sparse-only/seed_2', '1pct/sparse-only/seed_2', '1pct/ours/seed_2', 'own/full/seed_2']
 
 
+def test_fragments(read, tmp_path):
+    methods = dict(plain=dict(config='a.py'), mixed=dict(config='a.py', fragments=['b.py', 'a.py']))
+    plain, mixed = choose_cells(read(dict(SPEC, methods=methods, baseline=None)), budgets=['1%'], seeds=[1])
+    assert plain.fragments == () and mixed.fragments == (tmp_path / 'b.py', tmp_path / 'a.py')
+    methods['mixed']['fragments'] = ['c.py']
+    with pytest.raises(SpecError, match='method mixed: the config .*c.py does not exist'):
+        read(dict(SPEC, methods=methods, baseline=None))
+    methods['mixed']['fragments'] = 'b.py'
+    with pytest.raises(SpecError, match="fragments 'b.py' must be a list of config files"):
+        read(dict(SPEC, methods=methods, baseline=None))
+
+
 def test_choice_of_cells(read):
     spec = read(SPEC)
     assert choose_cells(spec) == spec.cells

@@ -31,7 +31,7 @@ def test_smaller_scans_are_made_from_the_whole_ones():
 
 
 def test_only_semantickitti_has_smaller_scans():
-    message = missing_data(load('pointnet2_ssg_erda_1pt_s3dis.py', 'none/rooms_within_5m/'), 'train_dataloader')
+    message = missing_data(load('pointnet2_ssg_erda_1pct_s3dis.py', 'none/rooms_within_5m/'), 'train_dataloader')
     assert 'prepare_data.py s3dis none/rooms_within_5m/\n' in message
 
 
@@ -42,8 +42,8 @@ def test_synthetic_data_is_made_not_downloaded():
     assert message.endswith('prepare_data.py synthetic-lidar')
 
 
-@pytest.mark.parametrize('name, command', [('pointnet2_ssg_erda_1pt_s3dis', 's3dis'),
-                                           ('pointnet2_ssg_erda_20pts_scannet', 'scannet')])
+@pytest.mark.parametrize('name, command', [('pointnet2_ssg_erda_1pct_s3dis', 's3dis'),
+                                           ('pointnet2_ssg_erda_1pct_scannet', 'scannet')])
 def test_rooms(name, command, tmp_path):
     message = missing_data(load(f'{name}.py', tmp_path), 'train_dataloader')
     assert f'{tmp_path}/{command}_infos_' in message and f'prepare_data.py {command} {tmp_path}' in message
@@ -51,7 +51,7 @@ def test_rooms(name, command, tmp_path):
 
 
 def test_one_of_several_info_files(tmp_path):
-    cfg = load('pointnet2_ssg_erda_1pt_s3dis.py', write_s3dis(tmp_path))
+    cfg = load('pointnet2_ssg_erda_1pct_s3dis.py', write_s3dis(tmp_path))
     assert missing_data(cfg, 'train_dataloader') is None
     (tmp_path / 's3dis_infos_Area_3.pkl').unlink()
     assert 's3dis_infos_Area_3.pkl does not exist' in missing_data(cfg, 'train_dataloader')

@@ -14,7 +14,7 @@ from erda.evaluation.predictions import SavePredictions, label_path, ply, raw_id
 
 CONFIGS = {
     'SemanticKittiDataset': 'projects/ERDA/configs/minkunet_erda_1pct.py',
-    'S3DISSegDataset': 'projects/ERDA/configs/pointnet2_ssg_erda_1pt_s3dis.py',
+    'S3DISSegDataset': 'projects/ERDA/configs/pointnet2_ssg_erda_1pct_s3dis.py',
 }
 
 

@@ -48,8 +48,13 @@ def test_a_head_without_pseudo_labels(semantickitti, tmp_path):
 
 
 def test_full_supervision_hides_nothing(semantickitti, tmp_path):
-    with pytest.raises(ValueError, match='no label is hidden'):
-        train(semantickitti, tmp_path, **{'train_dataloader.dataset.budget.ratio': 1.0})
+    full = {'train_dataloader.dataset.budget.ratio': 1.0}
+    runner = train(semantickitti, tmp_path / 'with', **full)
+    assert not any('prediction/accuracy' in line for line in scalars(tmp_path / 'with'))
+    log, = (tmp_path / 'with').glob('*/*.log')
+    assert 'No report on hidden labels: the training set (100%) hides none.' in log.read_text()
+    for key, value in train(semantickitti, tmp_path / 'without', hook=False, **full).model.state_dict().items():
+        assert torch.equal(value, runner.model.state_dict()[key]), key
 
 
 def test_not_a_weak_dataset(semantickitti, tmp_path):

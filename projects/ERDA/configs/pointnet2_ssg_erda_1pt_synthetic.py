@@ -1,6 +1,7 @@
-# On synthetic rooms, for 2 CPU cores: half the width, a quarter of the points in a patch, and a short schedule.
+# PointNet++ (SSG) in synthetic rooms with one labelled point per class and room, for 2 CPU cores: half the width, a
+# quarter of the points in a patch, and a short schedule.
 # The rooms are made by: python tools/prepare_data.py synthetic-rooms
-_base_ = ['./pointnet2_ssg_erda_1pt_s3dis.py']
+_base_ = ['./pointnet2_ssg_erda_1pct_s3dis.py']
 
 data_root = 'data/synthetic_rooms/'
 num_points = 1024
@@ -29,7 +30,9 @@ train_dataloader = dict(
     batch_size=12,
     num_workers=1,
     sampler=dict(type='InfiniteSampler', shuffle=True, _delete_=True),
-    dataset=dict(dataset=dict(data_root=data_root, pipeline=train_pipeline)))
+    dataset=dict(
+        budget=dict(_delete_=True, type='PerClassBudget', num_points=1),
+        dataset=dict(data_root=data_root, pipeline=train_pipeline)))
 val_dataloader = dict(dataset=dict(data_root=data_root))
 test_dataloader = dict(dataset=dict(data_root=data_root))
 

@@ -1,10 +1,17 @@
 """Reads a config the way all commands do."""
 import os.path as osp
-from typing import Optional
+from pathlib import Path
+from typing import Optional, Sequence
 
 from mmengine.config import Config
 
 from .own_configs import PREFIX, find_own_config
+
+# What a config does with each variable that a fragment may have.
+FRAGMENT_VARIABLES = dict(
+    method_head='model = dict(decode_head=_base_.method_head)',
+    method_hooks='custom_hooks = _base_.custom_hooks + _base_.method_hooks',
+    mixed_pipeline='train_dataloader = dict(dataset=dict(dataset=dict(pipeline=_base_.mixed_pipeline)))')
 
 
 class ConfigError(ValueError):
@@ -26,10 +33,7 @@ def load_config(path: str,
     Raises:
         ConfigError: if the file or one of its bases does not exist or is not Python.
     """
-    try:
-        cfg = Config.fromfile(find_own_config(path) if path.startswith(PREFIX) else path)
-    except (OSError, SyntaxError) as error:
-        raise ConfigError(f'Cannot read the config {path}: {error}') from error
+    cfg = _read(path)
     cfg.launcher = launcher
     if cfg_options:
         cfg.merge_from_dict(cfg_options)
@@ -38,3 +42,32 @@ def load_config(path: str,
     elif not cfg.get('work_dir'):
         cfg.work_dir = osp.join('work_dirs', osp.splitext(osp.basename(path))[0])
     return cfg
+
+
+def with_fragments(path: Path, fragments: Sequence[Path]) -> Config:
+    """A config that inherits another one and fragments of ``configs/_base_``, as a user's own file would.
+
+    Args:
+        path: config file.
+        fragments: files that have one of the variables :data:`FRAGMENT_VARIABLES` or more.
+
+    Raises:
+        ConfigError: if a file cannot be read, or has none of them.
+    """
+    lines = [f'_base_ = {[str(base.resolve()) for base in (path, *fragments)]}']
+    for fragment in fragments:
+        variables = _read(str(fragment))
+        if not (known := [line for name, line in FRAGMENT_VARIABLES.items() if name in variables]):
+            raise ConfigError(f'{fragment} is no fragment: it has none of {", ".join(FRAGMENT_VARIABLES)}.')
+        lines += known
+    try:
+        return Config.fromstring('\n'.join(lines), '.py')
+    except (OSError, SyntaxError, KeyError) as error:
+        raise ConfigError(f'{path} does not go together with {", ".join(map(str, fragments))}: {error}') from error
+
+
+def _read(path: str) -> Config:
+    try:
+        return Config.fromfile(find_own_config(path) if path.startswith(PREFIX) else path)
+    except (OSError, SyntaxError) as error:
+        raise ConfigError(f'Cannot read the config {path}: {error}') from error

@@ -6,8 +6,6 @@ _base_ = ['../minkunet_erda_1pct_mini.py']
 # pseudo_labeler=dict(type='PrototypePseudoLabeler'), loss_erda=dict(type='ERDALoss', loss_weight=0.01)
 model = dict(decode_head=dict(pseudo_labeler=None, loss_erda=None))
 
-custom_hooks = _base_.custom_hooks[:-1]  # knows no label that PseudoLabelQualityHook could look at
-
 train_pipeline = [
     dict(type='LoadPointCloudBlock'),
     dict(type='PointSegClassMapping'),

@@ -9,11 +9,11 @@ import re
 import time
 import zipfile
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Sequence
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from mmengine.config import Config
 
-from ..config import load_config
+from ..config import load_config, with_fragments
 from ..files.whole_file import write_whole
 from .spec import Cell, SpecError
 
@@ -131,12 +131,13 @@ def make_runs(cells: Sequence[Cell], work_dir: Path) -> List[CellRun]:
         ConfigError: if a config cannot be read.
         SpecError: if options do not fit their config, or cannot be written to a file.
     """
-    configs: Dict[Path, Config] = {}
+    configs: Dict[Tuple[Path, ...], Config] = {}
     runs = []
     for cell in cells:
-        if cell.config not in configs:
-            configs[cell.config] = load_config(str(cell.config))
-        cfg = copy.deepcopy(configs[cell.config])
+        files = (cell.config, *cell.fragments)
+        if files not in configs:
+            configs[files] = config_of_method(cell)
+        cfg = copy.deepcopy(configs[files])
         for key, value in cell.options.items():
             try:
                 cfg.merge_from_dict({key: copy.deepcopy(value)})
@@ -152,6 +153,15 @@ def make_runs(cells: Sequence[Cell], work_dir: Path) -> List[CellRun]:
             cfg.pop(key, None)
         runs.append(CellRun(cell, cfg, _text(cell, cfg), work_dir / cell.folder))
     return runs
+
+
+def config_of_method(cell: Cell) -> Config:
+    """What the options of a cell are merged into.
+
+    Raises:
+        ConfigError: if a file cannot be read.
+    """
+    return with_fragments(cell.config, cell.fragments) if cell.fragments else load_config(str(cell.config))
 
 
 def _text(cell: Cell, cfg: Config) -> str:

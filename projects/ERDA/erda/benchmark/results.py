@@ -8,6 +8,7 @@ from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 from ..evaluation.comparison_table import LabelCount
 from .cells import CellRun
+from .spec import Cell
 
 
 class CellResult(NamedTuple):
@@ -17,6 +18,7 @@ class CellResult(NamedTuple):
         spec: title of the spec.
         method, budget, seed: which cell.
         config: config file, relative to the repository.
+        fragments: of the config, likewise.
         options: settings merged into it.
         config_sha256: of the merged config.
         budget_in_words: what the budget says of itself.
@@ -52,6 +54,7 @@ class CellResult(NamedTuple):
     versions: Dict[str, str]
     finished: str
     hidden_labels: Dict[str, float] = {}
+    fragments: List[str] = []
 
     @property
     def key(self) -> Tuple[str, str, int, str]:
@@ -109,6 +112,11 @@ def results_of_same_configs(runs: Sequence[CellRun], title: str, root: Path, fol
         cell, sha256 = run.cell, run.key[-1]
         if sha256 in known:
             found[run.key] = known[sha256]._replace(
-                spec=title, method=cell.method, budget=cell.budget, config=os.path.relpath(cell.config, root),
-                options=cell.options)
+                spec=title, method=cell.method, budget=cell.budget, **settings_of(cell, root))
     return found
+
+
+def settings_of(cell: Cell, root: Path) -> Dict[str, Any]:
+    """What a result says of the config of a cell, files relative to ``root``."""
+    config, *fragments = (os.path.relpath(path, root) for path in (cell.config, *cell.fragments))
+    return dict(config=config, fragments=fragments, options=cell.options)

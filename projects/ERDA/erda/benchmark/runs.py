@@ -16,7 +16,7 @@ from ..evaluation.training_set import build_training_set, segmentor_voxel_size
 from ..files.metrics_file import read_metrics
 from .cells import LOG, CellRun, last_hidden_label_report, seconds_of_test, seconds_of_training
 from .provenance import device_name, git_revision
-from .results import CellResult, append_result, read_results
+from .results import CellResult, append_result, read_results, settings_of
 
 
 class CellRunner:
@@ -77,8 +77,6 @@ class CellRunner:
             method=cell.method,
             budget=cell.budget,
             seed=cell.seed,
-            config=os.path.relpath(cell.config, self.root),
-            options=cell.options,
             config_sha256=sha256,
             budget_in_words=budget,
             labels=labels,
@@ -91,7 +89,8 @@ class CellRunner:
             git_revision=self.git_revision,
             versions=self.versions,
             finished=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec='seconds'),
-            hidden_labels=last_hidden_label_report(run.folder))
+            hidden_labels=last_hidden_label_report(run.folder),
+            **settings_of(cell, self.root))
 
     def _count_labels(self, cfg: Config) -> Tuple[str, List[LabelCount]]:
         """What the budget says of itself, and its labels; those of one training set are counted once."""

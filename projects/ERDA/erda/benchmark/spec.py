@@ -2,13 +2,13 @@
 import itertools
 import re
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 import yaml
 
 OWN_BUDGET = 'own'  # of methods that bring their labels with their config, such as full supervision
 SPEC_KEYS = ('title', 'prepare', 'seeds', 'options', 'budgets', 'methods', 'baseline', 'classes', 'picture')
-METHOD_KEYS = ('config', 'options', 'budgets')
+METHOD_KEYS = ('config', 'fragments', 'options', 'budgets')
 
 
 class SpecError(ValueError):
@@ -24,12 +24,14 @@ class Cell(NamedTuple):
         seed: of labels and training.
         config: config file of the method.
         options: settings merged into it one after the other, dotted keys.
+        fragments: files that it inherits beside the config, see :func:`erda.config.with_fragments`.
     """
     method: str
     budget: str
     seed: int
     config: Path
     options: Dict[str, Any]
+    fragments: Tuple[Path, ...] = ()
 
     @property
     def name(self) -> str:
@@ -141,9 +143,13 @@ def _spec(name: str, content: Any, root: Path) -> BenchmarkSpec:
 def _method_cells(method: str, settings: Any, general: dict, budgets: Dict[str, dict], seeds: List[int],
                   root: Path) -> List[Cell]:
     _check_keys(f'method {method}', settings, METHOD_KEYS, required=('config', ))
-    config = root / str(settings['config'])
-    if not config.is_file():
-        raise SpecError(f'method {method}: the config {config} does not exist.')
+    fragments = settings.get('fragments', [])
+    if not isinstance(fragments, list):
+        raise SpecError(f'method {method}: fragments {fragments!r} must be a list of config files.')
+    config, *fragments = (root / str(name) for name in (settings['config'], *fragments))
+    for path in (config, *fragments):
+        if not path.is_file():
+            raise SpecError(f'method {method}: the config {path} does not exist.')
     chosen = settings.get('budgets', list(budgets))
     if not isinstance(chosen, list) or not all(budget in budgets for budget in chosen):
         raise SpecError(f'method {method}: budgets {chosen!r} must be a list of some of {list(budgets)}, '
@@ -156,7 +162,7 @@ def _method_cells(method: str, settings: Any, general: dict, budgets: Dict[str, 
             for key, value in level.items():
                 options.pop(key, None)  # so that it is merged where the last of them stands
                 options[key] = value
-        cells.append(Cell(method, budget, seed, config, options))
+        cells.append(Cell(method, budget, seed, config, options, tuple(fragments)))
     return cells
 
 

@@ -33,7 +33,8 @@ class PseudoLabelQualityHook(Hook):
     error of both sides go to the log and the visualizer (and so to TensorBoard, where that is configured) as
     ``pseudo_label/accuracy``, ``prediction/ece`` and so on. Hidden labels are read here and nowhere else: from copies
     of the scans that never enter a training step, and random numbers are given back, so a training with this hook and
-    one without end with the same weights.
+    one without end with the same weights. Where no label is hidden, as with full supervision, there is no report, and
+    the log says so.
 
     Args:
         interval: steps between two reports.
@@ -41,7 +42,7 @@ class PseudoLabelQualityHook(Hook):
         seed: picks the scans and their augmentation.
 
     Raises:
-        ValueError: before training, if the training set is not a ``WeakLabelDataset`` or hides no label.
+        ValueError: before training, if the training set is not a ``WeakLabelDataset``.
     """
 
     priority = 'VERY_LOW'  # behind the update of an averaged model
@@ -66,7 +67,8 @@ class PseudoLabelQualityHook(Hook):
                 hidden = hidden_labels(item['data_samples'].gt_pts_seg.pts_semantic_mask)
                 self._scans.append(_Scan(item['inputs']['points'], *hidden))
         if not any(scan.hidden.any() for scan in self._scans):
-            raise ValueError(f'PseudoLabelQualityHook: no label is hidden in the training set ({dataset.budget})')
+            self._scans = []
+            runner.logger.info(f'No report on hidden labels: the training set ({dataset.budget}) hides none.')
 
     @master_only
     def after_train_iter(self,
@@ -74,7 +76,7 @@ class PseudoLabelQualityHook(Hook):
                          batch_idx: int,
                          data_batch: Optional[dict] = None,
                          outputs: Any = None) -> None:
-        if self.every_n_train_iters(runner, self.interval):
+        if self._scans and self.every_n_train_iters(runner, self.interval):
             values = self.measure(runner)
             runner.visualizer.add_scalars(values, step=runner.iter + 1)
             runner.logger.info(f'Hidden labels, Iter [{runner.iter + 1}]  '

@@ -1,10 +1,11 @@
-# SPVCNN-W32 on SemanticKITTI with 1% of the points labelled, 8 GPUs x 2 scans.
-# The plain 15-epoch recipe, without LaserMix and PolarMix.
-_base_ = ['mmdet3d::spvcnn/spvcnn_w32_8xb2-amp-15e_semantickitti.py']
+# MinkUNet18-W32 on SemanticKITTI with 1% of the points labelled, 8 GPUs x 2 scans.
+# mmdet3d's plain 15-epoch recipe, without LaserMix and PolarMix.
+_base_ = ['mmdet3d::minkunet/minkunet18_w32_torchsparse_8xb2-amp-15e_semantickitti.py']
 custom_imports = dict(imports=['erda'], allow_failed_imports=False)
 
 model = dict(
-    data_preprocessor=dict(type='WeakSegDataPreprocessor'),
+    data_preprocessor=dict(type='WeakSegDataPreprocessor', batch_first=True),
+    backbone=dict(sparseconv_backend='spconv'),
     decode_head=dict(
         type='ERDAMinkUNetHead',
         pseudo_labeler=dict(type='PrototypePseudoLabeler'),

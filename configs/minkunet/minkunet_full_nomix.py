@@ -1,4 +1,0 @@
-# The same model, sampler and schedule with every label.
-_base_ = ['./minkunet_sparse_1pct_nomix.py']
-
-train_dataloader = dict(dataset=dict(budget=dict(ratio=1.0)))

@@ -1,5 +1,0 @@
-# Hard pseudo-labels from prototypes instead of ERDA: the same labels, sampler and schedule.
-_base_ = ['../../projects/ERDA/configs/minkunet_erda_1pct_mini.py', '../_base_/methods/one_hot.py']
-
-model = dict(decode_head=_base_.method_head)
-custom_hooks = _base_.custom_hooks + _base_.method_hooks

@@ -1,5 +1,0 @@
-# Confident hard pseudo-labels instead of ERDA: the same labels, sampler and schedule.
-_base_ = ['../../projects/ERDA/configs/minkunet_erda_1pct.py', '../_base_/methods/threshold.py']
-
-model = dict(decode_head=_base_.method_head)
-custom_hooks = _base_.custom_hooks + _base_.method_hooks

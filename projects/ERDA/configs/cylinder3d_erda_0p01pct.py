@@ -1,4 +1,0 @@
-# The same with 0.01% of the points labelled.
-_base_ = ['./cylinder3d_erda_1pct.py']
-
-train_dataloader = dict(dataset=dict(budget=dict(ratio=0.0001)))

@@ -1,4 +1,0 @@
-# The same with 0.01% of the points labelled.
-_base_ = ['./minkunet_erda_1pct_nomix.py']
-
-train_dataloader = dict(dataset=dict(budget=dict(ratio=0.0001)))

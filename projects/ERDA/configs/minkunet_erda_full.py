@@ -1,5 +1,0 @@
-# ERDA with every label: the loss covers all points.
-_base_ = ['./minkunet_erda_1pct.py']
-
-model = dict(decode_head=dict(selection=dict(points='all')))
-train_dataloader = dict(dataset=dict(budget=dict(ratio=1.0)))

@@ -1,5 +1,0 @@
-# ERDA with what our own measurements added, on scans with sectors of other scans.
-_base_ = ['./minkunet_erda_1pct_mini_polarmix.py', '../../../configs/_base_/methods/erda_plus.py']
-
-model = dict(decode_head=_base_.method_head)
-custom_hooks = _base_.custom_hooks + _base_.method_hooks

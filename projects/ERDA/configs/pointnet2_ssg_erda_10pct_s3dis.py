@@ -1,4 +1,0 @@
-# The same with 10% of the points labelled.
-_base_ = ['./pointnet2_ssg_erda_1pct_s3dis.py']
-
-train_dataloader = dict(dataset=dict(budget=dict(ratio=0.1)))

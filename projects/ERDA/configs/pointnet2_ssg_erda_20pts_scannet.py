@@ -1,4 +1,0 @@
-# The same with 20 labelled points per scene.
-_base_ = ['./pointnet2_ssg_erda_1pct_scannet.py']
-
-train_dataloader = dict(dataset=dict(budget=dict(_delete_=True, type='PerScanBudget', num_points=20)))
