@@ -16,6 +16,8 @@ test: install
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/codespell
+	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 install: $(VENV)/installed
 

@@ -1,7 +1,7 @@
 """What the stock stack needs to run with current versions of torch; each entry says until when."""
 import os
 from pickle import UnpicklingError
-from typing import Any, Callable, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import mmengine.dist.utils
 import mmengine.runner.runner
@@ -33,7 +33,7 @@ def allow_mmengine_checkpoints() -> None:
     """
     if torch.__version__ < '2.6':
         return
-    torch.serialization.add_safe_globals([
+    listed: List[Any] = [
         ConfigDict,
         HistoryBuffer,
         (_history_statistic, 'builtins.getattr'),
@@ -42,7 +42,8 @@ def allow_mmengine_checkpoints() -> None:
         np.empty(0).__reduce__()[0],  # rebuilds an array; its module has another name in numpy 2
         np.float64(0).__reduce__()[0],  # rebuilds a scalar
         *(type(np.dtype(name)) for name in ('float32', 'float64', 'int64')),
-    ])
+    ]
+    torch.serialization.add_safe_globals(listed)
 
 
 def _history_statistic(owner: type, name: str) -> Callable:
@@ -108,7 +109,7 @@ def format_config_once() -> None:
     Until mmengine does so itself (0.10.7 calls yapf five times before training and once a checkpoint).
     """
     pretty_text = Config.pretty_text.fget
-    last = {}
+    last: Dict[str, str] = {}
 
     def cached(self: Config) -> str:
         content = repr(self._cfg_dict)

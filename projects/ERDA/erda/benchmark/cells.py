@@ -148,7 +148,7 @@ def make_runs(cells: Sequence[Cell], work_dir: Path) -> List[CellRun]:
             raise SpecError(f'{cell.name}: {cell.config} has neither train_cfg.max_iters nor train_cfg.max_epochs.')
         hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
         if hook.get('max_keep_ckpts') == 1:
-            hook.max_keep_ckpts = 2
+            hook['max_keep_ckpts'] = 2
         for key in ('work_dir', 'launcher'):
             cfg.pop(key, None)
         runs.append(CellRun(cell, cfg, _text(cell, cfg), work_dir / cell.folder))

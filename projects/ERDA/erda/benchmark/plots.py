@@ -4,7 +4,7 @@ import math
 import statistics
 from collections import defaultdict
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Sequence
+from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -117,16 +117,16 @@ def _log(run: CellRun) -> Dict[str, Dict[int, float]]:
 
 def _curves(runs: Sequence[CellRun], logs: Sequence[Dict[str, Dict[int, float]]], key: str,
             style: str = '-') -> List[Curve]:
-    values: Dict[tuple, Dict[int, List[float]]] = defaultdict(lambda: defaultdict(list))
+    values: Dict[Tuple[str, str], Dict[int, List[float]]] = defaultdict(lambda: defaultdict(list))
     for run, log in zip(runs, logs):
         for step, value in log.get(key, {}).items():
             values[run.cell.method, run.cell.budget][step].append(value)
-    return [Curve(*names, sorted(steps), [statistics.fmean(steps[step]) for step in sorted(steps)], style)
-            for names, steps in values.items()]
+    return [Curve(method, budget, sorted(steps), [statistics.fmean(steps[step]) for step in sorted(steps)], style)
+            for (method, budget), steps in values.items()]
 
 
 def _draw_grid(path: Path, runs: Sequence[CellRun], columns: Dict[str, List[Curve]],
-               title: Optional[str] = None) -> bool:
+               title: str = '') -> bool:
     """A row for each budget, in each of them also the methods with labels of their own."""
     columns = {label: curves for label, curves in columns.items() if curves}
     if not columns:

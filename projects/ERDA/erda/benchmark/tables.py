@@ -68,7 +68,7 @@ def summary_rows(summaries: Summaries, budgets: Sequence[str], baseline: Optiona
             text = f'{summary.mean:.1f}' + (f' ± {summary.spread:.1f}' if summary.seeds > 1 else '')
             if leaders[budget] == method:
                 text = f'**{text}**'
-            base = summaries.get(baseline, {}).get(budget)
+            base = summaries[baseline].get(budget) if baseline in summaries else None
             notes = [f'{summary.mean - base.mean:+.1f}'] if base and method != baseline else []
             if summary.seeds < seeds:
                 notes.append(f'{summary.seeds} seed{"s" * (summary.seeds > 1)}')

@@ -102,7 +102,7 @@ class NpzFormat(PointCloudFormat):
 
     @staticmethod
     def _cloud(arrays: Dict[str, np.ndarray]) -> PointCloud:
-        columns = {}
+        columns: Dict[str, np.ndarray] = {}
         name = next((name for name in XYZ_NAMES if name in arrays), None)
         if name is not None:
             points = arrays[name]

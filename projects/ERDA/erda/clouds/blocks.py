@@ -13,6 +13,7 @@ import numpy as np
 from mmengine.logging import print_log
 
 from .cloud_files import PointCloud, PointCloudError, count_points, iter_point_cloud
+from .cloud_format import names_of
 from .features import field_name
 
 VERSION = 1  # of the cache's files
@@ -63,9 +64,9 @@ class BlockGrid(NamedTuple):
             rows.append(row)
             blocks.append(cell[row, 0] * self.shape[1] + cell[row, 1])
             cores.append(np.full(len(row), offset == (0, 0)))
-        rows, blocks, cores = map(np.concatenate, (rows, blocks, cores))
-        order = np.argsort(rows, kind='stable')
-        return rows[order], blocks[order], cores[order]
+        row, block, core = np.concatenate(rows), np.concatenate(blocks), np.concatenate(cores)
+        order = np.argsort(row, kind='stable')
+        return row[order], block[order], core[order]
 
 
 class BlockRecords(NamedTuple):
@@ -77,7 +78,7 @@ class BlockRecords(NamedTuple):
         core: ``[n]`` bool, false for points that are in the core of a neighbour.
     """
     cloud: PointCloud
-    index: np.ndarray
+    index: np.ndarray  # type: ignore[assignment]  # hides tuple.index
     core: np.ndarray
 
 
@@ -124,7 +125,7 @@ class BlockCache:
     def read(self, key: str) -> BlockRecords:
         """Points of a block."""
         records = np.fromfile(self.folder / f'{key}.block', dtype=self.dtype)
-        names = [name for name in self.dtype.names if name not in ('index', 'core', 'xyz')]
+        names = [name for name in names_of(self.dtype) if name not in ('index', 'core', 'xyz')]
         fields = {name: np.ascontiguousarray(records[name]) for name in names}
         return BlockRecords(PointCloud(np.ascontiguousarray(records['xyz']), fields), records['index'], records['core'])
 
@@ -143,7 +144,9 @@ class BlockCache:
             shutil.rmtree(part, ignore_errors=True)
 
     def _write_blocks(self, part: Path, grid: BlockGrid, fields: Sequence[str], label_field: Optional[str]) -> dict:
-        counts, label_counts, start, dtype = Counter(), Counter(), 0, None
+        counts: Counter[str] = Counter()
+        label_counts: Counter[float] = Counter()
+        start, dtype = 0, None
         for chunk in iter_point_cloud(self.path, CHUNK_POINTS):
             columns = {name: chunk.fields[_own_name(self.path, chunk, name)] for name in fields}
             dtype = dtype or np.dtype([('index', '<i8'), ('core', '?'), ('xyz', '<f8', 3),
@@ -165,7 +168,8 @@ class BlockCache:
             if label_field is not None:
                 values, numbers = np.unique(columns[label_field], return_counts=True)
                 label_counts.update(dict(zip(values.tolist(), numbers.tolist())))
-        entries = [[name, dtype[name].base.str] for name in dtype.names]
+        assert dtype is not None  # a file has points
+        entries = [[name, dtype[name].base.str] for name in names_of(dtype)]
         return dict(counts=dict(sorted(counts.items())), label_counts=sorted(label_counts.items()), dtype=entries)
 
 

@@ -17,7 +17,7 @@ NumberedPoints = Tuple[np.ndarray, np.ndarray]  # numbers in the file [n] and co
 
 class ClickedPoints(NamedTuple):
     """Labelled points of a file: numbers ``[M]`` int64, ascending, and classes ``[M]`` int64."""
-    index: np.ndarray
+    index: np.ndarray  # type: ignore[assignment]  # hides tuple.index
     label: np.ndarray
 
     def labels_of(self, index: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
@@ -35,6 +35,7 @@ def read_folder_clicks(description: Description) -> List[Click]:
         DataError: if a click's file is none of any split.
         ClickError: if the file of clicks cannot be read.
     """
+    assert description.clicks is not None  # the caller has looked
     clicks = read_clicks(description.clicks, list(description.classes))
     files = [description.root / file for split, named in description.splits.items() if named
              for file in description.files(split)]

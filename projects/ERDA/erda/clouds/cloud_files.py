@@ -4,7 +4,7 @@ import os
 import struct
 import zipfile
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, Optional
+from typing import Callable, Dict, Iterable, Iterator, Optional, Set
 
 import numpy as np
 
@@ -18,8 +18,9 @@ __all__ = [
     'read_point_cloud'
 ]
 
-FORMATS = {'.ply': PlyFormat, '.npy': NpyFormat, '.npz': NpzFormat, '.bin': KittiFormat, '.txt': TableFormat,
-           '.csv': TableFormat}
+FORMATS: Dict[str, Callable[[], PointCloudFormat]] = {
+    '.ply': PlyFormat, '.npy': NpyFormat, '.npz': NpzFormat, '.bin': KittiFormat, '.txt': TableFormat,
+    '.csv': TableFormat}
 LAS_SUFFIXES = ('.las', '.laz')
 SUFFIXES = ('.ply', *LAS_SUFFIXES, '.npy', '.npz', '.bin', '.txt', '.csv')
 
@@ -130,7 +131,7 @@ class _NewFields:
 
     def __init__(self, new_fields: Iterable[Dict[str, np.ndarray]]) -> None:
         self._chunks = iter(new_fields)
-        self._names = None
+        self._names: Optional[Set[str]] = None
         self.error: Optional[Exception] = None
 
     def __iter__(self) -> Iterator[Dict[str, np.ndarray]]:
@@ -145,7 +146,7 @@ class _NewFields:
             self.error = error
             raise
         names, self._names = self._names, set(fields)
-        if names not in (None, self._names):
+        if names is not None and names != self._names:
             raise PointCloudError(f'one chunk has the new fields {sorted(names)}, the next {sorted(self._names)}. Give '
                                   'every chunk the same fields')
         return fields

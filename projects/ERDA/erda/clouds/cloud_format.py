@@ -1,7 +1,7 @@
 """What every file format of point clouds has to offer, and what they share."""
 from abc import ABCMeta, abstractmethod
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, NamedTuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Tuple
 
 import numpy as np
 
@@ -46,7 +46,12 @@ class PointCloudFormat(metaclass=ABCMeta):
 
 
 def chunk_bounds(count: int, chunk_points: int) -> Iterator[slice]:
-    """The ranges of ``chunk_points`` points that make up ``count`` points."""
+    """The ranges of ``chunk_points`` points that make up ``count`` points.
+
+    Examples:
+        >>> list(chunk_bounds(5, 2))
+        [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
     for start in range(0, count, chunk_points):
         yield slice(start, min(start + chunk_points, count))
 
@@ -88,6 +93,11 @@ def from_columns(names: Iterable[str], columns: Iterable[np.ndarray]) -> PointCl
 
     Raises:
         PointCloudError: if one of them is missing.
+
+    Examples:
+        >>> cloud = from_columns(['X', 'Y', 'Z', 'intensity'], np.array([[1, 2], [3, 4], [5, 6], [7, 8]]))
+        >>> cloud.xyz.tolist(), cloud.fields['intensity'].tolist()
+        ([[1.0, 3.0, 5.0], [2.0, 4.0, 6.0]], [7, 8])
     """
     fields = dict(zip(names, columns))
     found = {name.lower(): name for name in reversed(fields)}
@@ -99,13 +109,23 @@ def from_columns(names: Iterable[str], columns: Iterable[np.ndarray]) -> PointCl
 
 
 def column_names(count: int) -> List[str]:
-    """Names of columns without a header: x, y, z, column_4, column_5, ..."""
+    """Names of columns without a header.
+
+    Examples:
+        >>> column_names(5)
+        ['x', 'y', 'z', 'column_4', 'column_5']
+    """
     return [*AXES, *(f'column_{i}' for i in range(4, count + 1))][:count]
+
+
+def names_of(dtype: np.dtype) -> Tuple[str, ...]:
+    """Names of the fields of a structured type."""
+    return dtype.names or ()
 
 
 def extended_dtype(dtype: np.dtype, fields: Dict[str, np.ndarray]) -> np.dtype:
     """A structured type with the new fields behind the old ones; a field of the same name gets the new type."""
-    types = {name: dtype.fields[name][0] for name in dtype.names}
+    types = {name: dtype[name] for name in names_of(dtype)}
     types.update({name: values.dtype for name, values in fields.items()})
     return np.dtype(list(types.items()))
 

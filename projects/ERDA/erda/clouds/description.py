@@ -1,6 +1,6 @@
 """The description of a folder of point clouds: which classes, labels, features, files and blocks it is used with."""
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
 import yaml
 
@@ -55,7 +55,7 @@ class Description(NamedTuple):
         """
         if not self.splits.get(split):
             raise DataError(f'{self.root / DESCRIPTION}: splits has no {split!r}. List its files there.')
-        found = set()
+        found: Set[str] = set()
         for pattern in self.splits[split]:
             if Path(pattern).is_absolute() or '..' in Path(pattern).parts:
                 raise DataError(f'{self.root / DESCRIPTION}: {pattern!r} must be relative to {self.root} and below it.')
@@ -69,7 +69,7 @@ class Description(NamedTuple):
             found.update(path.relative_to(self.root).as_posix() for path in files)
         return sorted(found)
 
-    def class_of_value(self) -> Dict[int, Optional[int]]:
+    def class_of_value(self) -> Dict[int, int]:
         """Class of each raw label value that has one, K for void and K + 1 for unlabelled."""
         known = {value: label for label, values in enumerate(self.classes.values()) for value in values}
         known.update(dict.fromkeys(self.void, len(self.classes)))
@@ -101,13 +101,13 @@ def read_description(path: Path) -> Description:
         unlabelled=tuple(check.integers('unlabelled', content.get('unlabelled'))),
         void=tuple(check.integers('void', content.get('void'))),
         features=tuple(name for name in check.strings('features', content.get('features')) if name != XYZ),
-        scale={name: check.positive(f'scale of {name}', value, needed=True)
+        scale={name: check.positive(f'scale of {name}', value)
                for name, value in check.get('scale', dict, {}).items()},
         splits={name: check.strings(name, value) for name, value in check.get('splits', dict, {}).items()},
-        block_size=check.positive('block_size', content.get('block_size')),
-        overlap=check.positive('overlap', content.get('overlap') or None) or 0.,
+        block_size=check.positive_or_none('block_size', content.get('block_size')),
+        overlap=check.positive_or_none('overlap', content.get('overlap') or None) or 0.,
         clicks=None if content.get('clicks') is None else path.parent / check.get('clicks', str),
-        click_radius=check.positive('click_radius', content.get('click_radius')) or 0.5)
+        click_radius=check.positive_or_none('click_radius', content.get('click_radius')) or 0.5)
     check.consistent(description)
     return description
 
@@ -145,12 +145,13 @@ class _Checker:
             raise self.error(f'{key} is {values!r}, not a list of names')
         return values
 
-    def positive(self, key: str, value: Any, needed: bool = False) -> Optional[float]:
-        if value is None and not needed:
-            return None
+    def positive(self, key: str, value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
             raise self.error(f'{key} is {value!r}, not a positive number')
         return float(value)
+
+    def positive_or_none(self, key: str, value: Any) -> Optional[float]:
+        return None if value is None else self.positive(key, value)
 
     def classes(self) -> Dict[str, List[int]]:
         classes = self.get('classes', dict, {})

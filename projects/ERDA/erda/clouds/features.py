@@ -67,7 +67,12 @@ def point_features(cloud: PointCloud, features: Sequence[str], scale: Mapping[st
 
 
 def feature_dims(features: Sequence[str]) -> Dict[str, List[int]]:
-    """Columns of each feature behind x, y, z; those of 'rgb' are called 'color', as mmdet3d does."""
+    """Columns of each feature behind x, y, z; those of 'rgb' are called 'color', as mmdet3d does.
+
+    Examples:
+        >>> feature_dims(['intensity', 'rgb'])
+        {'intensity': [3], 'color': [4, 5, 6]}
+    """
     dims, start = {}, 3
     for feature in features:
         width = max(len(fields_of_feature(feature)), 1)
@@ -77,7 +82,12 @@ def feature_dims(features: Sequence[str]) -> Dict[str, List[int]]:
 
 
 def num_channels(features: Sequence[str]) -> int:
-    """Columns of the points with their coordinates."""
+    """Columns of the points with their coordinates.
+
+    Examples:
+        >>> num_channels(['intensity', 'rgb'])  # x, y, z, intensity, red, green, blue
+        7
+    """
     return 3 + sum(max(len(fields_of_feature(feature)), 1) for feature in features)
 
 
@@ -91,6 +101,10 @@ def field_name(fields: Collection[str], name: str) -> str:
 
     Raises:
         PointCloudError: if there is none.
+
+    Examples:
+        >>> field_name(['Intensity', 'scalar_Label'], 'label')
+        'scalar_Label'
     """
     if (found := find_field(fields, name)) is None:
         raise PointCloudError(f'there is no field {name!r}, only {", ".join(sorted(fields)) or "x, y, z"}. Correct the '

@@ -83,12 +83,12 @@ class PointCloudFolderDataset(Seg3DDataset):
             test_mode=test_mode,
             **kwargs)
 
-    def get_label_mapping(self, new_classes: Optional[List[str]] = None) -> tuple:
+    def get_label_mapping(self, new_classes: List[str]) -> tuple:
         """Nothing to map between lists of classes: the description has the only one."""
         labels = range(len(new_classes))
         return {label: label for label in labels}, dict(enumerate(new_classes)), tuple(labels)
 
-    def get_seg_label_mapping(self, metainfo: Optional[dict] = None) -> np.ndarray:
+    def get_seg_label_mapping(self, metainfo: dict) -> np.ndarray:
         """``[K + 2]`` int64: K classes, void and unlabelled, as :meth:`Description.class_of_value` numbers them."""
         void = len(metainfo['classes'])
         return np.array([*range(void), void, void if self.test_mode else UNLABELED])
@@ -100,8 +100,8 @@ class PointCloudFolderDataset(Seg3DDataset):
         caches = {file: self._cache(file) for file in files}
         clicks = self._clicks(caches)
         for file, cache in caches.items():
-            source = BlockSource(description.root / file, description, cache, '', clicks and clicks[file],
-                                 self.test_mode)
+            of_file = None if clicks is None else clicks[file]
+            source = BlockSource(description.root / file, description, cache, '', of_file, self.test_mode)
             sources += [source._replace(key=key) for key in cache.counts] if cache else [source]
         return [self._record(source) for source in sources]
 
@@ -191,6 +191,7 @@ def labels_of_cloud(cloud: PointCloud, description: Description, path: Path) -> 
         PointCloudError: if the cloud has no such field.
         DataError: for a value that the description does not list.
     """
+    assert description.label_field is not None  # the caller has looked
     try:
         values = cloud.fields[field_name(cloud.fields, description.label_field)]
     except PointCloudError as error:

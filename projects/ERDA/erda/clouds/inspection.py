@@ -1,7 +1,7 @@
 """What is in a folder of point clouds: points, extents, fields and labels of every file."""
 from collections import Counter
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional
+from typing import Collection, Dict, List, NamedTuple, Optional
 
 import numpy as np
 from rich.progress import track
@@ -39,7 +39,7 @@ class FileReport(NamedTuple):
         values: number of points with each value of the label field; ``None`` if there is no such field.
     """
     name: str
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count
     low: np.ndarray
     high: np.ndarray
     fields: Dict[str, FieldReport]
@@ -68,10 +68,11 @@ class FolderReport(NamedTuple):
 
     def common(self, name: str) -> List[FieldReport]:
         """A field in every file, or nothing if one lacks it or it is the same everywhere."""
-        names = [find_field(file.fields, name) for file in self.files]
-        if None in names:
-            return []
-        reports = [file.fields[own] for file, own in zip(self.files, names)]
+        reports = []
+        for file in self.files:
+            if (own := find_field(file.fields, name)) is None:
+                return []
+            reports.append(file.fields[own])
         constant = min(report.low for report in reports) == max(report.high for report in reports)
         return [] if constant or any(report.not_finite for report in reports) else reports
 
@@ -136,7 +137,11 @@ def _inspect_file(path: Path, name: str, label_field: Optional[str]) -> FileRepo
     if _is_table_of_clicks(path):
         raise PointCloudError(f'{path} is a file of clicks. Give it with --clicks.')
     count, low, high = 0, np.full(3, np.inf), np.full(3, -np.inf)
-    lows, highs, samples, not_finite, dtypes = {}, {}, {}, Counter(), {}
+    lows: Dict[str, float] = {}
+    highs: Dict[str, float] = {}
+    samples: Dict[str, List[np.ndarray]] = {}
+    not_finite: Counter[str] = Counter()
+    dtypes: Dict[str, np.dtype] = {}
     values: Dict[str, Optional[Counter]] = {}
     for chunk in iter_point_cloud(path):
         count += len(chunk.xyz)
@@ -170,7 +175,7 @@ def _is_table_of_clicks(path: Path) -> bool:
         return False
 
 
-def _label_fields(fields: Dict[str, np.ndarray], label_field: Optional[str]) -> List[str]:
+def _label_fields(fields: Collection[str], label_field: Optional[str]) -> List[str]:
     """The field that holds labels, at most one."""
     found = (find_field(fields, name) for name in ([label_field] if label_field else LABEL_FIELDS))
     return [name for name in found if name is not None][:1]
@@ -199,9 +204,11 @@ def _folder_report(root: Path, files: List[FileReport], label_field: Optional[st
         missing = next(file.name for file in files if file.values is None)
         raise DataError(f'{root / missing} has no label field, but {with_labels[0].name} has. Move it out of {root} or '
                         'add the field.')
-    names = {name.lower().removeprefix('scalar_') for name in own}
+    names = {name.lower().removeprefix('scalar_') for name in own if name}
     if len(names) > 1:
         raise DataError(f'{root}: the label fields of its files have different names, {", ".join(sorted(names))}. '
                         'Choose one with --labels.')
-    counts = sum((file.values for file in files), Counter())
+    counts: Counter[int] = Counter()
+    for file in files:
+        counts.update(file.values or {})
     return FolderReport(root, files, own[0], dict(sorted(counts.items())))

@@ -2,7 +2,7 @@
 import itertools
 import shutil
 from pathlib import Path
-from typing import BinaryIO, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import BinaryIO, Dict, Iterator, List, Literal, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -14,11 +14,13 @@ from .cloud_format import (
     extended_dtype,
     extended_records,
     from_columns,
+    names_of,
     next_fields,
 )
 from .table import extended_lines
 
-BYTE_ORDERS = {'ascii': '<', 'binary_little_endian': '<', 'binary_big_endian': '>'}
+ByteOrder = Literal['<', '>']
+BYTE_ORDERS: Dict[str, ByteOrder] = {'ascii': '<', 'binary_little_endian': '<', 'binary_big_endian': '>'}
 TYPES = dict(char='i1', int8='i1', uchar='u1', uint8='u1', short='i2', int16='i2', ushort='u2', uint16='u2', int='i4',
              int32='i4', uint='u4', uint32='u4', float='f4', float32='f4', double='f8', float64='f8')
 NAMES = dict(i1='char', u1='uchar', i2='short', u2='ushort', i4='int', u4='uint', f4='float', f8='double')
@@ -39,8 +41,8 @@ class Header(NamedTuple):
     """
     lines: List[str]
     ascii: bool
-    byte_order: str
-    count: int
+    byte_order: ByteOrder
+    count: int  # type: ignore[assignment]  # hides tuple.count
     layout: np.dtype
     start: int
     body: int
@@ -101,7 +103,8 @@ class PlyFormat(PointCloudFormat):
     def iter_chunks(self, path: Path, chunk_points: int) -> Iterator[PointCloud]:
         header = read_header(path)
         for records in self._records(path, header, chunk_points):
-            cloud = from_columns(header.layout.names, (records[name] for name in header.layout.names))
+            names = names_of(header.layout)
+            cloud = from_columns(names, (records[name] for name in names))
             yield PointCloud(cloud.xyz, {name: values.astype(values.dtype.newbyteorder('='))
                                          for name, values in cloud.fields.items()})
 
@@ -148,15 +151,17 @@ class PlyFormat(PointCloudFormat):
 
 def _copy_ascii(header: Header, old: BinaryIO, new: BinaryIO, source: Path,
                 new_fields: Iterator[Dict[str, np.ndarray]], chunk_points: int) -> None:
-    names, before = None, list(itertools.islice(old, header.start))
+    names: Tuple[str, ...] = ()
+    before = list(itertools.islice(old, header.start))
     for chunk in chunk_bounds(header.count, chunk_points):
         lines = [line.decode('latin-1') for line in itertools.islice(old, chunk.stop - chunk.start)]
         _refuse_truncated(chunk.start + len(lines), chunk.stop, header)
         fields = {name: _ply_type(values) for name, values in next_fields(new_fields, len(lines)).items()}
-        if names is None:
-            names = extended_dtype(header.layout, fields).names
-            new.write(_header_bytes(header, extended_dtype(header.layout, fields)) + b''.join(before))
-        new.writelines(line.encode('latin-1') for line in extended_lines(lines, header.layout.names, names, fields))
+        if not names:
+            layout = extended_dtype(header.layout, fields)
+            names = names_of(layout)
+            new.write(_header_bytes(header, layout) + b''.join(before))
+        new.writelines(line.encode('latin-1') for line in extended_lines(lines, names_of(header.layout), names, fields))
 
 
 def _refuse_truncated(found: int, count: int, header: Header) -> None:
@@ -183,5 +188,5 @@ def _header_bytes(header: Header, layout: np.dtype) -> bytes:
             continue
         lines.append(line)
         if in_vertex and line.startswith('element '):
-            lines += [f'property {NAMES[layout[name].str[1:]]} {name}' for name in layout.names]
+            lines += [f'property {NAMES[layout[name].str[1:]]} {name}' for name in names_of(layout)]
     return ('\n'.join(lines) + '\n').encode('latin-1')

@@ -1,7 +1,7 @@
 """The files that a folder of point clouds begins with: erda.yaml and a config that trains on it."""
 import math
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 import yaml
 
@@ -129,7 +129,7 @@ def _classes(report: FolderReport, names: List[str]):
         if names and all(name.isdecimal() for name in names):
             names = [f'class_{label}' for label in range(max(map(int, names)) + 1)]
         return {name: [] for name in names}, [], []
-    unlabelled = ASPRS_UNLABELLED if report.is_las else UNLABELLED_VALUES
+    unlabelled: Tuple[int, ...] = ASPRS_UNLABELLED if report.is_las else UNLABELLED_VALUES
     if report.label_field == 'label':  # SemanticKITTI's, where 0 is unlabelled
         unlabelled = (0, *unlabelled)
     void = ASPRS_VOID if report.is_las else ()

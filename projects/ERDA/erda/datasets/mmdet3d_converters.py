@@ -81,9 +81,10 @@ def load_converter(name: str) -> ModuleType:
     if not path.is_file():
         raise DataError(f'{path} is missing: this mmdet3d came without its converters. Install mmdet3d 1.4.0 again.')
     spec = importlib.util.spec_from_file_location(f'mmdet3d_{name}', path)
+    assert spec is not None and spec.loader is not None  # the name ends in .py
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    module.print = lambda *args: None  # one line for each scene would tear the progress bar
+    vars(module)['print'] = lambda *args: None  # one line for each scene would tear the progress bar
     return module
 
 

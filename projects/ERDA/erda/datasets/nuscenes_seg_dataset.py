@@ -1,6 +1,4 @@
 """nuScenes-lidarseg as an mmdet3d data set, which mmdet3d 1.4.0 has no class for."""
-from typing import Optional
-
 import numpy as np
 from mmdet3d.datasets import Seg3DDataset
 from mmdet3d.registry import DATASETS
@@ -39,7 +37,7 @@ class NuScenesSegDataset(Seg3DDataset):
         'seg_all_class_ids': tuple(range(16)),
     }
 
-    def get_seg_label_mapping(self, metainfo: Optional[dict] = None) -> np.ndarray:
+    def get_seg_label_mapping(self, metainfo: dict) -> np.ndarray:
         """Class ``[32]`` int64 of each raw label id; several ids share a class, which the base class cannot say."""
         classes = list(metainfo['classes'])
         return np.array([classes.index(name) if name in classes else self.ignore_index for _, name in RAW_CLASSES])

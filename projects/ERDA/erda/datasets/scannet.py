@@ -81,7 +81,7 @@ def prepare_scannet(root: Path) -> Dict[str, int]:
 def read_scene(files: SceneFiles, nyu40_ids: Dict[str, int]) -> SceneArrays:
     """A checked scene; raises what the readers below raise."""
     vertices = read_vertices(files.mesh)
-    if files.aggregation is None:
+    if files.aggregation is None or files.meta is None:
         return SceneArrays(None, None, None, None, None, vertices)
     labels = read_labels(files, len(vertices), nyu40_ids)
     axis_align_matrix = read_axis_alignment(files.meta)
@@ -108,6 +108,7 @@ def read_labels(files: SceneFiles, num_vertices: int, nyu40_ids: Dict[str, int])
     Raises:
         DataError: if the segments belong to another mesh, or an object has a segment or a label that does not exist.
     """
+    assert files.segments is not None and files.aggregation is not None  # not of the test
     segments = np.asarray(_read_json(files.segments, 'segIndices'))
     if segments.shape != (num_vertices, ):
         raise DataError(f'{files.segments}: {len(segments)} vertices have a segment, but {files.mesh.name} has '

@@ -146,7 +146,7 @@ def _scans(root: Path, sequence: str, labelled: bool) -> List[Scan]:
         label = folder / 'labels' / f'{path.stem}.label' if labelled else None
         if label and not (root / label).is_file():
             raise DataError(f'{root / label} is missing, but {path} is there. Unpack the labels again.')
-        scans.append(Scan((folder / 'velodyne' / path.name).as_posix(), label and label.as_posix()))
+        scans.append(Scan((folder / 'velodyne' / path.name).as_posix(), label.as_posix() if label else None))
     if not scans:
         raise DataError(f'{root / folder}/velodyne holds no .bin file.')
     return scans

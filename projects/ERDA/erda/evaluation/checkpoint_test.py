@@ -1,7 +1,7 @@
 """Runs a checkpoint over the test data of a config."""
 import copy
 from pathlib import Path
-from typing import List, Optional, Sequence
+from typing import Any, List, Optional, Sequence
 
 import numpy as np
 from mmdet3d.datasets import Seg3DDataset
@@ -104,8 +104,8 @@ def weights_sha256(checkpoint: str) -> Optional[str]:
     return sha256(path) if path.is_file() else None
 
 
-def _with_matrices(evaluator: object) -> List[dict]:
-    metrics = list(evaluator) if isinstance(evaluator, Sequence) else [evaluator]
+def _with_matrices(evaluator: Any) -> List[dict]:
+    metrics: List[dict] = list(evaluator) if isinstance(evaluator, Sequence) else [evaluator]
     names = [str(metric['type']).rpartition('.')[2] for metric in metrics]
     for i, name in enumerate(names):
         if name == 'SegMetric':

@@ -41,12 +41,22 @@ def mean_ious(result: MethodResult, classes: Sequence[str]) -> List[float]:
 
 
 def classes_with_iou(runs: Sequence[Dict[str, float]], names: Iterable[str]) -> List[str]:
-    """Those of the names that have an IoU, and not NaN, in every run."""
+    """Those of the names that have an IoU, and not NaN, in every run.
+
+    Examples:
+        >>> classes_with_iou([dict(car=0.9, truck=0.1), dict(car=0.8, truck=math.nan)], ['car', 'truck'])
+        ['car']
+    """
     return [name for name in names if not any(math.isnan(run[name]) for run in runs)]
 
 
 def standard_deviation(values: Sequence[float]) -> float:
-    """Of a sample; NaN for a single value, or if one of them is."""
+    """Of a sample; NaN for a single value, or if one of them is.
+
+    Examples:
+        >>> standard_deviation([1.0, 2.0, 3.0])
+        1.0
+    """
     return float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
 
 
@@ -77,7 +87,14 @@ def _percent(values: Sequence[float]) -> str:
 
 
 def as_markdown(rows: Sequence[Sequence[str]]) -> str:
-    """The rows as a Markdown table, numbers to the right."""
+    """The rows as a Markdown table, numbers to the right.
+
+    Examples:
+        >>> print(as_markdown([['class', 'IoU'], ['car', '92.1']]), end='')
+        | class | IoU |
+        | --- | ---: |
+        | car | 92.1 |
+    """
     header, *body = rows
     lines = [header, ['---', *['---:'] * (len(header) - 1)], *body]
     return '\n'.join('| ' + ' | '.join(row) + ' |' for row in lines) + '\n'

@@ -35,6 +35,10 @@ def confusion_matrix(predicted: np.ndarray, truth: np.ndarray, num_classes: int,
 
     Raises:
         ValueError: if there are not as many predictions as labels.
+
+    Examples:
+        >>> confusion_matrix(np.array([0, 1, 1, 0]), np.array([0, 0, 1, 2]), num_classes=2, ignore_index=2).tolist()
+        [[1, 1, 0], [0, 1, 0]]
     """
     if len(predicted) != len(truth):
         raise ValueError(f'{len(predicted)} predictions, but {len(truth)} labels: they are not of the same points')
@@ -47,7 +51,13 @@ def confusion_matrix(predicted: np.ndarray, truth: np.ndarray, num_classes: int,
 
 
 def segmentation_scores(confusion: np.ndarray, ignore_index: Optional[int] = None) -> SegmentationScores:
-    """Scores of a ``[K, K + 1]`` matrix of :func:`confusion_matrix`; NaN where there is nothing to count."""
+    """Scores of a ``[K, K + 1]`` matrix of :func:`confusion_matrix`; NaN where there is nothing to count.
+
+    Examples:
+        >>> scores = segmentation_scores(np.array([[1, 1, 0], [0, 1, 0]]))  # one of three points is wrong
+        >>> scores.iou.tolist(), scores.miou, round(scores.overall_accuracy, 3)
+        ([0.5, 0.5], 0.5, 0.667)
+    """
     hits, support = np.diag(confusion), confusion.sum(axis=1)
     with np.errstate(invalid='ignore'):
         iou = hits / (support + confusion.sum(axis=0)[:-1] - hits)

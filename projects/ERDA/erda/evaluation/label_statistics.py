@@ -62,10 +62,10 @@ def label_statistics(dataset: WeakLabelDataset,
     if edge:
         edges = sorted(set(np.atleast_1d(edge).tolist()))
         bases.append(f'{" x ".join(f"{100 * x:g}" for x in edges)} cm voxels')
-    counts = [[] for _ in bases]
+    counts: List[List[list]] = [[] for _ in bases]
     for idx in track(list(dataset.scans().values()), description='Counting labels', disable=not progress):
         scan, truth = dataset.load_scan_with_truth(idx)
-        pairs = [(truth, scan.labels)]
+        pairs: List[Sequence[np.ndarray]] = [(truth, scan.labels)]
         if edge:
             coors = voxel_coors(scan.points[:, :3], edge, centred=not dataset.budget.voxel_size)
             grid = occupied_voxels(torch.from_numpy(coors))

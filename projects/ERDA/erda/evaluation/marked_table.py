@@ -11,7 +11,12 @@ class MarkError(ValueError):
 
 
 def marks_of(block: str) -> Tuple[str, str]:
-    """The lines around a block, ``<!-- test: mini -->`` and ``<!-- /test -->`` for ``'test: mini'``."""
+    """The lines around a block.
+
+    Examples:
+        >>> marks_of('test: mini')
+        ('<!-- test: mini -->', '<!-- /test -->')
+    """
     return f'<!-- {block} -->', f'<!-- /{block.split(":")[0]} -->'
 
 

@@ -1,6 +1,6 @@
 """Predictions of a test run in files: ``.label`` files of SemanticKITTI's benchmark, PLY for all other data."""
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Sequence
+from typing import Any, Dict, Mapping, Sequence
 
 import numpy as np
 from mmdet3d.datasets import Seg3DDataset, SemanticKittiDataset
@@ -8,6 +8,7 @@ from mmdet3d.structures import Det3DDataSample
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from ..clouds.cloud_format import names_of
 from ..clouds.ply import NAMES
 from ..files.whole_file import write_whole
 from ..weak_labels import is_class, scan_name
@@ -35,7 +36,7 @@ class SavePredictions(Hook):
                         runner: Runner,
                         batch_idx: int,
                         data_batch: Any = None,
-                        outputs: Optional[Sequence[Det3DDataSample]] = None) -> None:
+                        outputs: Sequence[Det3DDataSample] = ()) -> None:
         dataset: Seg3DDataset = runner.test_dataloader.dataset
         num_classes = len(dataset.metainfo['label2cat'])
         for sample in outputs:
@@ -69,6 +70,10 @@ def raw_ids(seg_label_mapping: Mapping[int, int], num_classes: int) -> np.ndarra
 
     Raises:
         ValueError: if a class has no raw id.
+
+    Examples:
+        >>> raw_ids({10: 0, 252: 0, 40: 1}, num_classes=2).tolist()  # a car, 10, that moves is 252
+        [10, 40, 0]
     """
     ids = []
     for label in range(num_classes):
@@ -80,7 +85,12 @@ def raw_ids(seg_label_mapping: Mapping[int, int], num_classes: int) -> np.ndarra
 
 
 def label_path(scan: str) -> Path:
-    """``sequences/SS/predictions/NNNNNN.label`` for ``sequences/SS/velodyne/NNNNNN.bin``."""
+    """Where the benchmark looks for the predictions of a scan.
+
+    Examples:
+        >>> label_path('sequences/08/velodyne/000000.bin').as_posix()
+        'sequences/08/predictions/000000.label'
+    """
     path = Path(scan)
     return path.parent.parent / 'predictions' / f'{path.stem}.label'
 
@@ -95,7 +105,7 @@ def ply(fields: Dict[str, np.ndarray], classes: Sequence[str]) -> bytes:
     for name, values in fields.items():
         records[name] = values
     header.append(f'element vertex {len(records)}')
-    header += [f'property {NAMES[layout[name].str[1:]]} {name}' for name in layout.names]
+    header += [f'property {NAMES[layout[name].str[1:]]} {name}' for name in names_of(layout)]
     return '\n'.join([*header, 'end_header\n']).encode() + records.tobytes()
 
 

@@ -57,6 +57,10 @@ def short_names(checkpoints: Sequence[str]) -> List[str]:
 
     Raises:
         ValueError: if a checkpoint is there twice.
+
+    Examples:
+        >>> short_names(['work_dirs/erda/iter_1000.pth', 'work_dirs/sparse/iter_1000.pth'])
+        ['erda', 'sparse']
     """
     if len(set(checkpoints)) < len(checkpoints):
         raise ValueError('A checkpoint is given twice.')

@@ -42,7 +42,7 @@ class TrainedLabels(NamedTuple):
     name: str
     budget: Optional[dict] = None
     seed: Optional[int] = None
-    count: Optional[CountedLabels] = None
+    count: Optional[CountedLabels] = None  # type: ignore[assignment]  # hides tuple.count
 
 
 def trained_labels(meta: dict, cfg: Config) -> TrainedLabels:

@@ -145,6 +145,7 @@ class _Crew:
                     self.children.append(child)
                     if self.stopped:  # stop() may have come too early to see it
                         child.terminate()
+                    assert child.stdout is not None  # it is a pipe
                     for line in child.stdout:
                         log.write(line)
                         log.flush()

@@ -19,8 +19,8 @@ def write_metrics(path: Path, metrics: Dict[str, float], config: str, checkpoint
         checkpoint: checkpoint file.
         details: what else to write, plain values without NaN.
     """
-    metrics = {key: None if value != value else round(float(value), 6) for key, value in metrics.items()}
-    content = dict(config=config, checkpoint=checkpoint, metrics=metrics, **details)
+    rounded = {key: None if value != value else round(float(value), 6) for key, value in metrics.items()}
+    content = dict(config=config, checkpoint=checkpoint, metrics=rounded, **details)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, (json.dumps(content, indent=2, allow_nan=False) + '\n').encode())
 

@@ -11,6 +11,13 @@ def write_whole(path: Path, content: bytes) -> None:
 
     Raises:
         OSError: if it cannot be written; what was there is there still.
+
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_whole(Path(folder, 'labels.bin'), b'0123')
+        ...     [path.name for path in Path(folder).iterdir()]
+        ['labels.bin']
     """
     part = path.with_name(f'{path.name}.{os.getpid()}.part')
     try:

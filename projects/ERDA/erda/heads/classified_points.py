@@ -3,6 +3,7 @@ from contextlib import contextmanager
 from typing import Any, Iterator, List, NamedTuple, Sequence
 
 import torch
+from mmdet3d.models import Base3DSegmentor
 from mmdet3d.structures import Det3DDataSample
 from torch import Tensor, nn
 
@@ -21,7 +22,7 @@ def recorded_classifier(head: nn.Module) -> Iterator[List[ClassifierCall]]:
     def record(module: nn.Module, args: tuple, output: Any) -> None:
         calls.append(ClassifierCall(_rows(args[0]), _rows(output)))
 
-    handle = head.conv_seg.register_forward_hook(record)
+    handle = head.get_submodule('conv_seg').register_forward_hook(record)
     try:
         yield calls
     finally:
@@ -41,7 +42,7 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
 
 
 @torch.no_grad()
-def classify_points(model: nn.Module, points: Sequence[Tensor]) -> List[ClassifierCall]:
+def classify_points(model: Base3DSegmentor, points: Sequence[Tensor]) -> List[ClassifierCall]:
     """One call for each scan, a row for each of its points; a point has what its voxel has.
 
     Args:

@@ -1,10 +1,10 @@
 """The seam between ERDA and any mmdet3d segmentation head."""
-from typing import Any, Dict, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Dict, Optional, Sequence
 
 import torch
 import torch.nn.functional as F
 from mmdet3d.registry import MODELS
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..losses.points_per_rank import points_per_rank
 from ..voxelization import mean_per_voxel
@@ -12,8 +12,13 @@ from ..weak_labels import UNLABELED
 from .classified_points import ClassifierCall, recorded_classifier
 from .point_selection import PointSelection
 
+if TYPE_CHECKING:
+    Head = nn.Module  # the next class in a mixed one
+else:
+    Head = object
 
-class ERDAHeadMixin:
+
+class ERDAHeadMixin(Head):
     """Adds pseudo-labels and the ERDA loss to an mmdet3d segmentation head, which stays as it is.
 
     Put it in front of the head: ``class ERDAMyHead(ERDAHeadMixin, MyHead): ...``. While the head's own ``loss`` runs,
@@ -47,6 +52,14 @@ class ERDAHeadMixin:
             last.
     """
 
+    # What every head of mmdet3d has.
+    num_classes: int
+    ignore_index: int
+    channels: int
+
+    pseudo_labeler: Optional[nn.Module]
+    loss_erda: Optional[nn.Module]
+
     def __init__(self,
                  *args: Any,
                  pseudo_labeler: Optional[dict] = None,
@@ -61,6 +74,7 @@ class ERDAHeadMixin:
         if (pseudo_labeler is None) != (loss_erda is None):
             raise ValueError(f'{type(self).__name__} needs both pseudo_labeler and loss_erda, or neither of them '
                              '(neither is the sparse-only baseline)')
+        loss: Any
         for loss in self.children():
             if hasattr(loss, 'avg_non_ignore'):
                 loss.avg_non_ignore = True
@@ -94,8 +108,8 @@ class ERDAHeadMixin:
         for sample in batch_data_samples:
             _ignore_unlabeled(sample, self.ignore_index)
         with recorded_classifier(self) as calls:
-            losses = super().loss(inputs, batch_data_samples, *args, **kwargs)
-        if self.pseudo_labeler is None:
+            losses = super().loss(inputs, batch_data_samples, *args, **kwargs)  # type: ignore[misc]  # the head's
+        if self.pseudo_labeler is None or self.loss_erda is None:
             return losses
         call, = calls
         call = ClassifierCall(call.features, call.seg_logits[:, :self.num_real_classes])
@@ -141,7 +155,7 @@ class ERDAHeadMixin:
         self.awaits_class_weights = False
 
 
-def _mean_over_ranks(loss: torch.nn.Module, args: tuple, kwargs: dict, value: Tensor) -> Tensor:
+def _mean_over_ranks(loss: nn.Module, args: tuple, kwargs: dict, value: Tensor) -> Tensor:
     """Turns a mean over the labelled points of this rank into its share of the mean over those of all ranks."""
     count = (args[1] != kwargs['ignore_index']).sum()
     return value * (count / points_per_rank(count))  # by exactly 1 in one process

@@ -28,10 +28,10 @@ class LossRampHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        self._loss = getattr(model.decode_head, self.loss, None)
-        if not hasattr(self._loss, 'loss_weight'):
+        loss = getattr(model.decode_head, self.loss, None)
+        if loss is None or not hasattr(loss, 'loss_weight'):
             raise ValueError(f'LossRampHook: the head has no {self.loss} with a loss_weight')
-        self._full_weight = self._loss.loss_weight
+        self._loss, self._full_weight = loss, loss.loss_weight
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Optional[dict] = None) -> None:
         self._loss.loss_weight = self._full_weight * self.factor(runner.iter / runner.max_iters)

@@ -70,15 +70,15 @@ class NonFiniteLossHook(Hook):
     def after_train_iter(self,
                          runner: Runner,
                          batch_idx: int,
-                         data_batch: Optional[dict] = None,
-                         outputs: Optional[dict] = None) -> None:
+                         data_batch: dict,
+                         outputs: dict) -> None:
         what, self._not_finite = self._not_finite, None
         if what is None:
             self._in_a_row = 0
             return
         losses = {name: float(value) for name, value in outputs.items() if 'loss' in name}
         here = what == 'gradient' or not torch.tensor([*losses.values()]).isfinite().all()
-        scans = sum(all_gather_object(scans_of_batch(data_batch) if here else []), [])
+        scans: List[str] = sum(all_gather_object(scans_of_batch(data_batch) if here else []), [])
         message = (f'Step {runner.iter + 1}: the {what} is not finite '
                    f'({", ".join(f"{name} {value:.4g}" for name, value in losses.items())}). The scans of this step: '
                    f'{", ".join(scans)}.')

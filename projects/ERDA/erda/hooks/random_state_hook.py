@@ -1,5 +1,5 @@
 import random
-from typing import Optional
+from typing import Any, Optional
 
 import numpy as np
 import torch
@@ -24,7 +24,8 @@ class RandomStateHook(Hook):
         self._stored: Optional[dict] = None
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        name, keys, position, has_gauss, gauss = np.random.get_state()
+        state: Any = np.random.get_state()
+        name, keys, position, has_gauss, gauss = state
         checkpoint['random_state'] = dict(
             python=random.getstate(),
             numpy=(name, keys.tolist(), position, has_gauss, gauss),
@@ -42,13 +43,13 @@ class RandomStateHook(Hook):
         if self._stored is not None and not isinstance(runner.train_loop, IterBasedTrainLoop):
             random.setstate(self._stored['python'])
             np.random.set_state(self._stored['numpy'])
-            self._set_torch_state()
+            self._set_torch_state(self._stored)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Optional[dict] = None) -> None:
         if self._stored is not None:
-            self._set_torch_state()
+            self._set_torch_state(self._stored)
 
-    def _set_torch_state(self) -> None:
-        torch.set_rng_state(self._stored['torch'].cpu())
-        torch.cuda.set_rng_state_all([state.cpu() for state in self._stored['cuda']])
+    def _set_torch_state(self, stored: dict) -> None:
+        torch.set_rng_state(stored['torch'].cpu())
+        torch.cuda.set_rng_state_all([state.cpu() for state in stored['cuda']])
         self._stored = None

@@ -59,7 +59,7 @@ class SecondViewHook(EMAHook):
         if self.flip is None:
             self.flip = _flips(runner.train_dataloader.dataset)
 
-    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Optional[dict] = None) -> None:
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict) -> None:
         calls = self.classify(data_batch['inputs']['points'])
         for sample, call in zip(data_batch['data_samples'], calls):
             sample.gt_pts_seg.second_view = getattr(call, self.src_model.decode_head.pseudo_labels_from)

@@ -1,5 +1,4 @@
 from collections import Counter
-from typing import Optional
 
 from mmdet3d.datasets import Seg3DDataset
 from mmdet3d.registry import HOOKS
@@ -23,7 +22,7 @@ class UnreadableScanHook(Hook):
         DataError: for a scan of the validation that cannot be read; it names the scan.
     """
 
-    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Optional[dict] = None) -> None:
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict) -> None:
         for sample in data_batch['data_samples']:
             for scan, reason in sample.metainfo.get(KEY, []):
                 counts = Counter(runner.message_hub.runtime_info.get(KEY, {}))
@@ -38,7 +37,8 @@ class UnreadableScanHook(Hook):
             dataset.pipeline = NamedReading(dataset.pipeline)
 
     def after_train(self, runner: Runner) -> None:
-        counts = sum(map(Counter, all_gather_object(runner.message_hub.runtime_info.get(KEY, {}))), Counter())
+        of_ranks = all_gather_object(runner.message_hub.runtime_info.get(KEY, {}))
+        counts: Counter[str] = sum(map(Counter, of_ranks), Counter())
         if counts:
             scans = ', '.join(f'{scan} ({count} times)' for scan, count in sorted(counts.items()))
             runner.logger.warning(f'{len(counts)} scans could not be read, {counts.total()} times in all, and others '

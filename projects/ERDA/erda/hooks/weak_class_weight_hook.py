@@ -18,6 +18,10 @@ def inverse_log_weights(labels_per_class: np.ndarray) -> np.ndarray:
 
     Source: the formula of the class weights in mmdet3d's configs of S3DIS and ScanNet, after PointNet++; there the
         shares are those of all labels, which a weakly supervised run must not see.
+
+    Examples:
+        >>> inverse_log_weights(np.array([80, 20, 0])).round(2).tolist()  # 1 / ln 2 and 1 / ln 1.4
+        [1.44, 2.97, 2.21]
     """
     weights = 1 / np.log(1.2 + labels_per_class / labels_per_class.sum())
     seen = labels_per_class > 0
@@ -48,7 +52,7 @@ class WeakClassWeightHook(Hook):
             raise ValueError(f'WeakClassWeightHook: no point of the training set is labelled ({dataset.budget})')
         weights = inverse_log_weights(labels_per_class)
         for head in heads:
-            head.set_class_weights(weights)
+            head.set_class_weights(weights.tolist())
         names = dataset.metainfo['classes']
         runner.logger.info('Class weights from weak labels: '
                            + ', '.join(f'{name} {weight:.2f}' for name, weight in zip(names, weights)))

@@ -1,10 +1,10 @@
 import os.path as osp
 from collections import deque
-from typing import Dict, List
+from typing import Deque, Dict, List
 
 from mmdet3d.registry import HOOKS
 from mmengine.dist import is_main_process
-from mmengine.fileio import LocalBackend
+from mmengine.fileio import BaseStorageBackend, LocalBackend
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
@@ -21,6 +21,9 @@ class WholeCheckpointHook(CheckpointHook):
     Raises:
         TrainingError: if a checkpoint cannot be written, as on a full disk.
     """
+
+    file_backend: BaseStorageBackend
+    keep_ckpt_ids: Deque[int]
 
     def before_train(self, runner: Runner) -> None:
         super().before_train(runner)

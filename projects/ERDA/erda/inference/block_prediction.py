@@ -1,6 +1,6 @@
 """Predicts a file block by block; where blocks overlap, the probabilities are averaged."""
 from itertools import product
-from typing import Callable, Iterator, List, NamedTuple, Tuple
+from typing import Callable, Iterator, List, NamedTuple, Set, Tuple
 
 import numpy as np
 
@@ -71,7 +71,7 @@ def predict_blocks(store: TileStore, layout: BlockLayout, predict: Callable[[Poi
 
 def _occupied_cells(store: TileStore, grid: BlockGrid) -> List[Tuple[int, int]]:
     """Cells that may have points: a single stray point far away must not make the grid endless."""
-    cells = set()
+    cells: Set[Tuple[int, int]] = set()
     for tile in store.counts:
         region = store.tile_region(tile)
         (low_x, low_y), (high_x, high_y) = grid.cells(np.array([region[:2], region[2:]])).tolist()

@@ -58,4 +58,5 @@ def candidate_features(path: Path, index: np.ndarray, segmentor: Segmentor, chun
                 advance(plan.core_points, store.num_points)
         except InferenceError as error:
             raise InferenceError(f'{path}: {error}.') from error
+    assert features is not None  # there is a point, and a block has it
     return CandidateFeatures(features, entropy)

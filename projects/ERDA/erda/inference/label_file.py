@@ -109,7 +109,12 @@ def point_fields(probabilities: np.ndarray, classes: Sequence[str], raw_values: 
 
 
 def probability_names(classes: Sequence[str]) -> List[str]:
-    """Names of the fields of the probabilities: short, without spaces, each once."""
+    """Names of the fields of the probabilities: short, without spaces, each once.
+
+    Examples:
+        >>> probability_names(['car', 'traffic sign'])
+        ['probability_car', 'probability_traffic_sign']
+    """
     names: List[str] = []
     for number, name in enumerate(classes):
         field = re.sub(r'\W+', '_', f'probability_{name}', flags=re.ASCII)[:MAX_FIELD_NAME]

@@ -1,7 +1,7 @@
 """From the points of any file to what the network of a config takes."""
 from abc import ABCMeta, abstractmethod
 from pathlib import Path
-from typing import Dict, Iterable, List, Sequence
+from typing import Dict, Iterable, List, Optional, Sequence
 
 import numpy as np
 import torch
@@ -145,7 +145,7 @@ class ScanInputs(ModelInputs):
                 f'{coord_type!r}, load_dim={load_dim}, use_dim={use_dim}). Known are x, y, z, intensity of a LiDAR '
                 'scan, x, y, z and colours of a room, and PointCloudFolderDataset')
         self._points_type = get_points_type(coord_type)
-        self._attributes: Dict[str, List[int]] = dict(color=[3, 4, 5]) if with_colour else None
+        self._attributes: Optional[Dict[str, List[int]]] = dict(color=[3, 4, 5]) if with_colour else None
         metainfo = dataset.get('metainfo') or {}
         self.classes = list(metainfo.get('classes') or class_names)
         if not self.classes:

@@ -28,7 +28,7 @@ MAX_CANDIDATES = 200_000  # of all files: bounds the time for each suggested poi
 class FileCandidates(NamedTuple):
     """Points of a file ``[M, 3]``, their numbers ``[M]``, and the places ``[L, 3]`` of its clicks."""
     xyz: np.ndarray
-    index: np.ndarray
+    index: np.ndarray  # type: ignore[assignment]  # hides tuple.index
     clicked: np.ndarray
 
 
@@ -129,8 +129,8 @@ def labels_in_files(points: Candidates, files: Dict[str, Path], folder: Path) ->
 
 def read_candidates(path: Path, clicks: Sequence[Click], voxel_size: float, max_points: int) -> FileCandidates:
     """One point of each voxel of a file, and the places of its clicks."""
-    wanted = {click.index for click in clicks if click.xyz is None}
-    places: Dict[int, Tuple[float, ...]] = {}
+    wanted = {click.index for click in clicks if click.xyz is None and click.index is not None}
+    places: Dict[Optional[int], Tuple[float, ...]] = {}
 
     def chunks() -> Iterator[np.ndarray]:
         start = 0

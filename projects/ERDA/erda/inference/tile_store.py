@@ -5,6 +5,7 @@ from typing import Dict, Iterable, Iterator, List, NamedTuple, Sequence, Tuple
 import numpy as np
 
 from ..clouds.cloud_files import PointCloud
+from ..clouds.cloud_format import names_of
 
 READ_POINTS = 250_000  # points in memory at a time while a tile is searched
 
@@ -38,7 +39,7 @@ class Block(NamedTuple):
         order: ``[n]`` int64, position in the rows of all tiles, one after the other, of each point of the cloud.
     """
     cloud: PointCloud
-    index: np.ndarray
+    index: np.ndarray  # type: ignore[assignment]  # hides tuple.index
     tiles: List[Tuple[Tile, np.ndarray]]
     order: np.ndarray
 
@@ -120,7 +121,7 @@ class TileStore:
         records = np.concatenate(records)
         order = np.argsort(records['index'], kind='stable')
         records = records[order]
-        fields = {name: records[name] for name in self._dtype.names[2:]}
+        fields = {name: records[name] for name in names_of(self._dtype)[2:]}
         return Block(PointCloud(records['xyz'], fields), records['index'], tiles, order)
 
     def vote(self, block: Block, probabilities: np.ndarray) -> None:

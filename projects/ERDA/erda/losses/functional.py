@@ -15,6 +15,11 @@ def entropy(logits: Tensor) -> Tensor:
         logits: ``[N, K]``, finite.
 
     Returns: ``[N]`` in nats, between 0 and ``log K``.
+
+    Examples:
+        >>> import torch
+        >>> entropy(torch.zeros(1, 4))  # even odds for four classes: log 4
+        tensor([1.3863])
     """
     return log_entropy(F.log_softmax(logits, dim=-1))
 
@@ -34,6 +39,14 @@ def distribution_alignment(pseudo_logits: Tensor, seg_logits: Tensor, form: str 
         ValueError: if ``form`` is none of these.
 
     Source: ERDA, eq. 4 and table 1, https://arxiv.org/abs/2305.15832
+
+    Examples:
+        >>> import torch
+        >>> p, q = torch.tensor([[0.5, 0.5]]), torch.tensor([[0.75, 0.25]])
+        >>> distribution_alignment(p.log(), q.log())  # 0.5 log(0.5 / 0.75) + 0.5 log(0.5 / 0.25)
+        tensor([0.1438])
+        >>> distribution_alignment(p.log(), q.log(), form='mse')  # (0.25^2 + 0.25^2) / 2
+        tensor([0.0625])
     """
     return log_alignment(F.log_softmax(pseudo_logits, dim=-1), F.log_softmax(seg_logits, dim=-1), form)
 

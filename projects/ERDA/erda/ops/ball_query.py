@@ -34,7 +34,7 @@ def ball_query_forward(center_xyz: Tensor, xyz: Tensor, idx: Tensor, b: int, n: 
 
 
 @njit
-def _query(centers: np.ndarray, xyz: np.ndarray, idx: np.ndarray, nearest: float, farthest: float) -> None:
+def _query(centers: np.ndarray, xyz: np.ndarray, idx: np.ndarray, nearest: np.float32, farthest: np.float32) -> None:
     samples = idx.shape[2]
     for scan in range(xyz.shape[0]):
         points = xyz[scan]

@@ -114,5 +114,5 @@ def let_mmcv_sample_on_cpu() -> None:
         ctx.mark_non_differentiable(idx)
         return idx
 
-    forward.on_any_device = True
+    forward.on_any_device = True  # type: ignore[attr-defined]  # a mark
     FurthestPointSampling.forward = staticmethod(forward)

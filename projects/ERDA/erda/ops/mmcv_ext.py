@@ -4,7 +4,7 @@ import importlib
 import importlib.machinery
 import sys
 import types
-from typing import Any, Callable
+from typing import Any, Callable, Dict
 
 from torch import Tensor
 
@@ -21,7 +21,7 @@ from . import (
 )
 
 # Name in mmcv._ext -> portable function; one module per family of kernels.
-PORTABLE_KERNELS = {
+PORTABLE_KERNELS: Dict[str, Callable[..., Any]] = {
     'get_indice_pairs_2d_forward': mmcv_sparse.get_indice_pairs_forward,
     'get_indice_pairs_3d_forward': mmcv_sparse.get_indice_pairs_forward,
     'get_indice_pairs_4d_forward': mmcv_sparse.get_indice_pairs_forward,
@@ -68,7 +68,8 @@ def install_mmcv_ext() -> None:
             return
         extension = PortableExtension('mmcv._ext')
         sys.modules['mmcv._ext'] = extension
-        importlib.import_module('mmcv')._ext = extension
+        import mmcv
+        mmcv._ext = extension
     if not isinstance(extension, PortableExtension):
         fill_in(extension)
     furthest_point_sample.let_mmcv_sample_on_cpu()
@@ -101,7 +102,7 @@ def _on_any_device(name: str, compiled: Callable[..., Any], portable: Callable[.
 
     # Pickled by name, it is found again also by a process that has nothing filled in.
     kernel.__module__, kernel.__name__, kernel.__qualname__ = extension.__name__, name, name
-    kernel.on_any_device = True
+    kernel.on_any_device = True  # type: ignore[attr-defined]  # a mark
     return kernel
 
 

@@ -67,6 +67,7 @@ def indice_conv_backward(features: Tensor, filters: Tensor, out_bp: Tensor, indi
     table = _table(indice_pairs, indice_pair_num, len(features), len(out_bp), inverse, subm)
     grad_features, grad_weight = convolve_pairs_backward(
         features.to(filters.dtype), filters.flatten(0, -3), out_bp.to(filters.dtype), table)
+    assert grad_features is not None and grad_weight is not None  # both are asked for
     return [grad_features.to(features.dtype), grad_weight.view_as(filters)]
 
 
@@ -92,6 +93,6 @@ def _table(indice_pairs: Tensor, indice_pair_num: Tensor, num_in: int, num_out: 
         # All sizes odd: the middle offset pairs every voxel with itself.
         identity = len(counts) // 2
         counts[identity] = 0
-    sides = [[pairs[side, :count] for pairs, count in zip(indice_pairs, counts)]
-             for side in (int(bool(inverse)), int(not inverse))]
-    return table_from_pairs(*sides, num_in, num_out, identity)
+    in_rows, out_rows = ([pairs[side, :count] for pairs, count in zip(indice_pairs, counts)]
+                         for side in (int(bool(inverse)), int(not inverse)))
+    return table_from_pairs(in_rows, out_rows, num_in, num_out, identity)

@@ -20,5 +20,5 @@ def let_mmcv_take_tensor_as_spatial_shape() -> None:
             spatial_shape = spatial_shape.tolist()
         stock_init(self, features, indices, spatial_shape, *args, **kwargs)
 
-    init.takes_tensor = True
+    init.takes_tensor = True  # type: ignore[attr-defined]  # a mark
     SparseConvTensor.__init__ = init

@@ -70,7 +70,12 @@ def table_from_pairs(in_rows: Sequence[Tensor], out_rows: Sequence[Tensor], num_
 
 def conv_output_shape(shape: Sequence[int], kernel_size: Sequence[int], stride: Sequence[int],
                       padding: Sequence[int], dilation: Sequence[int]) -> List[int]:
-    """Spatial shape after a strided convolution, as in :class:`torch.nn.Conv3d`."""
+    """Spatial shape after a strided convolution, as in :class:`torch.nn.Conv3d`.
+
+    Examples:
+        >>> conv_output_shape([9, 9, 9], [3, 3, 3], stride=[2, 2, 2], padding=[1, 1, 1], dilation=[1, 1, 1])
+        [5, 5, 5]
+    """
     return [(n + 2 * p - d * (k - 1) - 1) // s + 1
             for n, k, s, p, d in zip(shape, kernel_size, stride, padding, dilation)]
 
@@ -101,7 +106,8 @@ def submanifold_table(indices: Tensor, spatial_shape: Sequence[int], kernel_size
     symmetric = all(k % 2 == 1 for k in kernel_size)
     # In a symmetric kernel the pairs of offset K - 1 - k are those of k with the roles swapped.
     searched = range(identity if symmetric else len(offsets)) if num else range(0)
-    position = present = None
+    position: Optional[Tensor] = None
+    present = empty  # of the offset before
     for k in searched:
         if k == identity:
             position = None
@@ -155,13 +161,14 @@ def strided_table(indices: Tensor, spatial_shape: Sequence[int], out_shape: Sequ
         reached.append(steps)
 
     keys, ins = [], []
+    everywhere = torch.ones_like(batch, dtype=torch.bool)
     _check_key_range(indices, out_shape)
     for offset in itertools.product(*(range(k) for k in kernel_size)):
-        key, exists = batch, None
+        key, exists = batch, everywhere
         for axis, step in enumerate(offset):
             out, inside = reached[axis][step]
             key = key * out_shape[axis] + out
-            exists = inside if exists is None else exists & inside
+            exists = exists & inside
         rows = exists.nonzero().squeeze(1)
         ins.append(rows)
         keys.append(key[rows])
@@ -256,9 +263,9 @@ def convolve_pairs_backward(features: Tensor, weight: Tensor, grad_out: Tensor,
         for offset, start, stop in table.segments:
             in_rows = table.in_rows[start:stop]
             grads = grad_out.index_select(0, table.out_rows[start:stop])
-            if needs[0]:
+            if grad_features is not None:
                 grad_features.index_add_(0, in_rows, (grads @ transposed[offset]).to(accumulate))
-            if needs[1]:
+            if grad_weight is not None:
                 grad_weight[offset] += features.index_select(0, in_rows).t() @ grads
         return (None if grad_features is None else grad_features.to(features.dtype),
                 None if grad_weight is None else grad_weight.to(weight.dtype))

@@ -32,7 +32,8 @@ class _SparseMaxPool(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad_out: Tensor) -> Tuple[Tensor, None]:
-        return max_over_pairs_backward(*ctx.saved_tensors, grad_out, ctx.table), None
+        features, out = ctx.saved_tensors
+        return max_over_pairs_backward(features, out, grad_out, ctx.table), None
 
 
 def max_over_pairs(features: Tensor, table: SparseConvTable) -> Tensor:

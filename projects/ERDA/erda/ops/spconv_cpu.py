@@ -45,7 +45,7 @@ def _on_cuda_or(stock, portable):
         chosen = stock if input.features.is_cuda else portable
         return chosen(self, input, *args, **kwargs)
 
-    forward.portable = portable
+    forward.portable = portable  # type: ignore[attr-defined]  # a mark
     return forward
 
 

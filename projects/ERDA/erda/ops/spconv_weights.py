@@ -23,7 +23,7 @@ def let_mmcv_load_spconv_weights() -> None:
             state_dict[key] = to_mmcv_layout(state_dict[key])
         stock(self, state_dict, prefix, local_metadata, *args)
 
-    _load_from_state_dict.reads_spconv = True
+    _load_from_state_dict.reads_spconv = True  # type: ignore[attr-defined]  # a mark
     SparseConvolution._load_from_state_dict = _load_from_state_dict
 
 

@@ -28,7 +28,7 @@ def _fma(typing_context: Any, x: Any, y: Any, z: Any) -> Any:
 @njit
 def squared_distance(dx: float, dy: float, dz: float) -> float:
     """The squared length of (dx, dy, dz), for use in compiled loops."""
-    return _fma(dz, dz, _fma(dx, dx, dy * dy))
+    return _fma(dz, dz, _fma(dx, dx, dy * dy))  # type: ignore[call-arg]  # numba gives the first one
 
 
 @njit

@@ -25,8 +25,8 @@ def three_nn_forward(target: Tensor, source: Tensor, dist2: Tensor, idx: Tensor,
         _three_nearest(target.numpy(), source.transpose(1, 2).contiguous().numpy(), squares, idx.numpy())
         dist2.copy_(dist2.new_tensor(squares))
     else:
-        rows, squares = nearest_by_sort(source, target, 3)
-        dist2.copy_(squares)
+        rows, nearest = nearest_by_sort(source, target, 3)
+        dist2.copy_(nearest)
         idx.copy_(rows)
 
 

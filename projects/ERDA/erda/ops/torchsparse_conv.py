@@ -137,6 +137,8 @@ class Conv3d(nn.Module):
     The parameter ``kernel`` is ``[K, C_in, C_out]``, or ``[C_in, C_out]`` for a kernel of size 1; ``bias`` ``[C_out]``.
     """
 
+    bias: Optional[nn.Parameter]
+
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Sizes = 3, stride: Sizes = 1,
                  dilation: Sizes = 1, bias: bool = False, transposed: bool = False) -> None:
         super().__init__()
@@ -168,14 +170,14 @@ class Conv3d(nn.Module):
 class BatchNorm(nn.BatchNorm1d):
     """Batch normalization over all voxels of a batch."""
 
-    def forward(self, input: SparseTensor) -> SparseTensor:
+    def forward(self, input: SparseTensor) -> SparseTensor:  # type: ignore[override]  # as in torchsparse
         return fapply(input, super().forward)
 
 
 class GroupNorm(nn.GroupNorm):
     """Group normalization over the voxels of each scan."""
 
-    def forward(self, input: SparseTensor) -> SparseTensor:
+    def forward(self, input: SparseTensor) -> SparseTensor:  # type: ignore[override]  # as in torchsparse
         batch = input.coords[:, 3]
         feats = torch.zeros_like(input.feats)
         for scan in batch.unique():
@@ -188,12 +190,12 @@ class GroupNorm(nn.GroupNorm):
 class ReLU(nn.ReLU):
     """ReLU of the features of all voxels."""
 
-    def forward(self, input: SparseTensor) -> SparseTensor:
+    def forward(self, input: SparseTensor) -> SparseTensor:  # type: ignore[override]  # as in torchsparse
         return fapply(input, super().forward)
 
 
 class LeakyReLU(nn.LeakyReLU):
     """Leaky ReLU of the features of all voxels."""
 
-    def forward(self, input: SparseTensor) -> SparseTensor:
+    def forward(self, input: SparseTensor) -> SparseTensor:  # type: ignore[override]  # as in torchsparse
         return fapply(input, super().forward)

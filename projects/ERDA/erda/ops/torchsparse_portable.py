@@ -38,7 +38,7 @@ def install_torchsparse() -> bool:
         parent, _, child = name.rpartition('.')
         if parent:
             setattr(sys.modules[parent], child, sys.modules[name])
-    sys.modules['torchsparse'].__version__ = '1.4.0'
+    vars(sys.modules['torchsparse'])['__version__'] = '1.4.0'
     return True
 
 

@@ -13,11 +13,16 @@ def unique_coors(coors: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
         coors: ``[N, D]`` integers, none of them negative.
 
     Returns: distinct voxels ``[V, D]`` in lexicographic order, that of each row ``[N]`` and rows per voxel ``[V]``.
+
+    Examples:
+        >>> unique_coors(torch.tensor([[3, 1], [0, 2], [3, 1]]))
+        (tensor([[0, 2],
+                [3, 1]]), tensor([1, 0, 1]), tensor([1, 2]))
     """
     extents = [last + 1 for last in coors.amax(0).tolist()] if len(coors) else []
     if not extents or math.prod(extents) > torch.iinfo(torch.int64).max:
         return torch.unique(coors, dim=0, return_inverse=True, return_counts=True)
-    key = 0
+    key = coors.new_zeros(len(coors), dtype=torch.int64)
     for coor, extent in zip(coors.long().unbind(1), extents):
         key = key * extent + coor
     key, voxel_of_row, counts = key.unique(return_inverse=True, return_counts=True)

@@ -16,6 +16,10 @@ def cosine_similarity(embedding: Tensor, class_vectors: Tensor, scale: Union[flo
         scale: factor.
 
     Returns: ``[N, K]``.
+
+    Examples:
+        >>> cosine_similarity(torch.tensor([[3.0, 4.0]]), torch.tensor([[1.0, 0.0], [0.0, 2.0], [0.0, 0.0]]), scale=1.0)
+        tensor([[0.6000, 0.8000, 0.0000]])
     """
     class_vectors = scale * F.normalize(class_vectors, dim=-1, eps=EPSILON)
     # Dividing N x K products is cheaper than normalising N x D embeddings.

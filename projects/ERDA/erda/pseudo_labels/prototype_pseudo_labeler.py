@@ -40,6 +40,8 @@ class PrototypePseudoLabeler(nn.Module):
     """
 
     source = 'features'
+    prototypes: Tensor
+    seen: Tensor
 
     def __init__(self,
                  in_channels: int,

@@ -119,7 +119,8 @@ def cast_rays(sensor: LidarSensor, origin: FloatArray, heading: float, ground: G
         if window is None:
             continue
         columns, rows = window
-        near, far = ray_interval(table, index, origin, tuple(d[columns, rows] for d in directions))
+        x, y, z = (direction[columns, rows] for direction in directions)
+        near, far = ray_interval(table, index, origin, (x, y, z))
         entry = np.maximum(near, 0.0)
         if table.mean_free_path[index] > 0:
             entry = entry + rng.exponential(table.mean_free_path[index], entry.shape)

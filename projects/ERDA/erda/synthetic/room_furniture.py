@@ -5,7 +5,7 @@ overlap on purpose (armchair and sofa, cabinet and bookcase, screen and board): 
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -39,10 +39,11 @@ def paint(rng: np.random.Generator, *materials: str) -> Triple:
     """Color of one object: one of the materials, brighter or darker than its mean and slightly off its hue."""
     mean = MATERIALS[materials[rng.integers(len(materials))]]
     brightness, hue = rng.normal(1.0, 0.13), rng.normal(0, 8, 3)
-    return tuple(float(np.clip(channel * brightness + shift, 5, 250)) for channel, shift in zip(mean, hue))
+    red, green, blue = (float(np.clip(channel * brightness + shift, 5, 250)) for channel, shift in zip(mean, hue))
+    return red, green, blue
 
 
-def box(x: float, y: float, bottom: float, size: Triple, label: int, color: Triple, **details: object) -> Part:
+def box(x: float, y: float, bottom: float, size: Triple, label: int, color: Triple, **details: Any) -> Part:
     """Box of full ``size`` centred on x, y, its underside at ``bottom``."""
     return Part((x, y, bottom + size[2] / 2), (size[0] / 2, size[1] / 2, size[2] / 2), label, color, **details)
 
@@ -136,7 +137,7 @@ def sofa(rng: np.random.Generator) -> Furniture:
     arm, cushion = rng.uniform(0.1, 0.2), rng.uniform(0.52, 0.68)
     length, depth = seats * cushion + 2 * arm, rng.uniform(0.75, 0.95)
     seat, back, cloth = rng.uniform(0.36, 0.46), rng.uniform(0.7, 0.9), paint(rng, *_FABRIC)
-    pillow = tuple(0.95 * channel for channel in cloth) if rng.random() < 0.7 else paint(rng, *_FABRIC)
+    pillow = (0.95 * cloth[0], 0.95 * cloth[1], 0.95 * cloth[2]) if rng.random() < 0.7 else paint(rng, *_FABRIC)
     thick = rng.uniform(0.15, 0.25)
     parts = [box(0, 0, 0.06, (length, depth, seat - 0.18), SOFA, cloth),
              box(0, -depth / 2 + thick / 2, 0.06, (length, thick, back - 0.06), SOFA, cloth)]

@@ -63,7 +63,7 @@ class SurfacePoints(NamedTuple):
     instance: IntArray
 
     def select(self, mask: NDArray[np.bool_]) -> 'SurfacePoints':
-        return SurfacePoints(*(values[mask] for values in self))
+        return SurfacePoints._make(values[mask] for values in self)
 
 
 def face_areas(things: Sequence[Thing]) -> FloatArray:

@@ -74,7 +74,7 @@ def stack_solids(solids: Sequence[Solid]) -> SolidTable:
     """Turn S solids into arrays of S rows; S may be zero."""
 
     def column(name: str, width: int = 0, dtype: type = np.float64) -> NDArray:
-        values = np.array([getattr(solid, name) for solid in solids], dtype=dtype)
+        values: NDArray = np.array([getattr(solid, name) for solid in solids], dtype=dtype)
         return values.reshape(len(solids), width) if width else values
 
     cos_yaw, sin_yaw = np.cos(column('yaw')), np.sin(column('yaw'))

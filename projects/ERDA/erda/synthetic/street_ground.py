@@ -90,9 +90,9 @@ class BlockPlan:
     def sample(cls, style: StreetStyle, seed: int, sequence: int, block: int) -> 'BlockPlan':
         rng = seeded_generator('block', seed, sequence, block)
         crossing = rng.uniform(2.5, 4.5) if rng.random() < 0.18 else 0.0
-        sides = tuple(cls._sample_side(style, rng, built=crossing == 0) for _ in range(2))
+        right, left = (cls._sample_side(style, rng, built=crossing == 0) for _ in range(2))
         bank = rng.normal(0.01, 0.05, 2)
-        return cls(sides, crossing, (bank[0], bank[1]), rng.normal(0, 0.7, 4))
+        return cls((right, left), crossing, (bank[0], bank[1]), rng.normal(0, 0.7, 4))
 
     @staticmethod
     def _sample_side(style: StreetStyle, rng: np.random.Generator, built: bool) -> SidePlan:
@@ -146,15 +146,15 @@ class StreetGround:
                 _REMISSION.values(), (self.style.remission_shift + plan.remission_shift))]
             for plan in self.plans])
 
-    def center_line(self, along: FloatArray) -> FloatArray:
+    def center_line(self, along: FloatArray | float) -> FloatArray:
         """World y of the street's centre."""
         return sum(a * np.sin(k * along + phase) for a, k, phase in self.style.bends)
 
-    def heading(self, along: FloatArray) -> FloatArray:
+    def heading(self, along: FloatArray | float) -> FloatArray:
         """Direction of the street, radians."""
         return np.arctan(self._tangent(along))
 
-    def _tangent(self, along: FloatArray) -> FloatArray:
+    def _tangent(self, along: FloatArray | float) -> FloatArray:
         return sum(a * k * np.cos(k * along + phase) for a, k, phase in self.style.bends)
 
     def to_world(self, along: float, lateral: float) -> tuple[float, float]:

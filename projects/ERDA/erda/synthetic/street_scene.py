@@ -1,6 +1,7 @@
 """Fills the blocks of a procedural street with houses, trees, vehicles and people."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -114,8 +115,7 @@ class _BlockBuilder:
         for along in np.arange(self.start + 2.0, self.start + BLOCK_LENGTH, 4.0):
             if rng.random() < 0.8:  # the rest are gates
                 kind = plan.border if rng.random() < 0.85 else str(rng.choice(['hedge', 'fence']))
-                self._add(lambda rng, place, kind=kind: objects.border(rng, place, kind, 4.05),
-                          side, along, distance)
+                self._add(partial(objects.border, kind=kind, length=4.05), side, along, distance)
 
     def _yard(self, side: int) -> None:
         plan, rng = self.plan.sides[side], self.rng
@@ -151,12 +151,11 @@ class _BlockBuilder:
         while along < self.start + BLOCK_LENGTH - 5:
             width = min(rng.uniform(7, 20), self.start + BLOCK_LENGTH - along)
             depth = rng.uniform(7, 12)
-            self._add(lambda rng, place, width=width, depth=depth:
-                      objects.building(rng, place, width, depth),
+            self._add(partial(objects.building, width=width, depth=depth),
                       side, along + width / 2, front + max(0.0, rng.normal(0, 0.5)))
             along += width + (rng.uniform(2, 6) if rng.random() < 0.5 else 0.05)
         if rng.random() < 0.5:  # a second row shows through the gaps
-            self._add(lambda rng, place: objects.building(rng, place, 18.0, 10.0), side,
+            self._add(partial(objects.building, width=18.0, depth=10.0), side,
                       self.start + BLOCK_LENGTH / 2, front + 18.0)
 
     def _people(self, side: int) -> None:

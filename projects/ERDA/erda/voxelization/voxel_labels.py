@@ -26,6 +26,11 @@ def occupied_voxels(point_coors: Tensor) -> VoxelGrid:
 
     Args:
         point_coors: ``[N, 3]`` integer voxel coordinates of the points, N at least 1, on any device.
+
+    Examples:
+        >>> grid = occupied_voxels(torch.tensor([[7, 4, 4], [5, 4, 4], [7, 4, 4]]))
+        >>> grid.coors.tolist(), grid.first_point.tolist(), grid.point2voxel_map.tolist()
+        ([[0, 0, 0], [2, 0, 0]], [1, 0], [1, 0, 1])
     """
     coors, point2voxel_map, _ = unique_coors(point_coors - point_coors.amin(dim=0))
     number = torch.arange(len(point_coors), device=coors.device)
@@ -46,6 +51,12 @@ def vote_voxel_labels(labels: Tensor, point2voxel_map: Tensor, num_voxels: int, 
         ignore_index: the label of a void point, and of a void voxel.
 
     Returns: ``[V]`` of the labels' dtype and device.
+
+    Examples:
+        >>> labels = torch.tensor([2, UNLABELED, UNLABELED, UNLABELED, 9, 9])
+        >>> voxels = torch.tensor([0, 0, 0, 1, 1, 2])
+        >>> vote_voxel_labels(labels, voxels, num_voxels=3, ignore_index=9)  # labelled, unlabelled, void
+        tensor([ 2, -1,  9])
     """
     voxel_labels = labels.new_full((num_voxels, ), ignore_index)
     voxel_labels[point2voxel_map[labels == UNLABELED]] = UNLABELED
@@ -73,6 +84,11 @@ def mean_per_voxel(values: Tensor, point2voxel_map: Tensor, num_voxels: int) -> 
         num_voxels: V, all of them with a point.
 
     Returns: ``[V, C]``.
+
+    Examples:
+        >>> mean_per_voxel(torch.tensor([[1.0], [3.0], [5.0]]), torch.tensor([0, 0, 1]), num_voxels=2)
+        tensor([[2.],
+                [5.]])
     """
     if values.element_size() < 4:
         values = values.float()

@@ -84,6 +84,7 @@ class WeakSegDataPreprocessor(Det3DDataPreprocessor):
             has_labels = 'gt_pts_seg' in sample and 'pts_semantic_mask' in sample.gt_pts_seg
             labels = self._vote(sample, grid) if has_labels else None
             if self.training and self.max_voxels is not None and len(grid.coors) > self.max_voxels:
+                assert labels is not None  # training has labels
                 grid, labels = self._drop_voxels(grid, labels)
             if has_labels:
                 sample.gt_pts_seg.voxel_semantic_mask = labels
@@ -92,10 +93,10 @@ class WeakSegDataPreprocessor(Det3DDataPreprocessor):
             voxels.append(scan[grid.first_point])
             coors.append(grid.coors)
         batch_idx = torch.cat([sample.batch_idx for sample in data_samples])[:, None]
-        coors = torch.cat(coors)
-        coors += -(coors.amax(dim=0) + 1) % self.grid_multiple
-        coors = torch.cat([batch_idx, coors] if self.batch_first else [coors, batch_idx], dim=1)
-        return dict(voxels=torch.cat(voxels), coors=coors)
+        lifted = torch.cat(coors)
+        lifted += -(lifted.amax(dim=0) + 1) % self.grid_multiple
+        columns = [batch_idx, lifted] if self.batch_first else [lifted, batch_idx]
+        return dict(voxels=torch.cat(voxels), coors=torch.cat(columns, dim=1))
 
     def _drop_voxels(self, grid: VoxelGrid, labels: Tensor):
         """Keep ``max_voxels`` voxels, the labelled ones first and the others at random, in their order."""

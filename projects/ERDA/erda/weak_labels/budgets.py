@@ -24,17 +24,31 @@ def is_labelled(labels, ignore_index: Optional[int]):
         ignore_index: the label of void; ``None`` if there is none.
 
     Returns: bools of the same shape and kind.
+
+    Examples:
+        >>> is_labelled(np.array([0, UNLABELED, 2, 3]), ignore_index=3).tolist()
+        [True, False, True, False]
     """
     return (labels >= 0) & (labels != ignore_index)
 
 
 def is_class(labels: np.ndarray, num_classes: int) -> np.ndarray:
-    """Where a label is one of the K classes, as bools of the same shape: neither unlabelled nor void."""
+    """Where a label is one of the K classes, as bools of the same shape: neither unlabelled nor void.
+
+    Examples:
+        >>> is_class(np.array([0, UNLABELED, 2, 3]), num_classes=3).tolist()
+        [True, False, True, False]
+    """
     return (labels >= 0) & (labels < num_classes)
 
 
 def count_per_class(labels: np.ndarray, num_classes: int) -> np.ndarray:
-    """``[K]`` int64, how often each class is among labels ``[N]``; void and unlabelled points do not count."""
+    """``[K]`` int64, how often each class is among labels ``[N]``; void and unlabelled points do not count.
+
+    Examples:
+        >>> count_per_class(np.array([0, 2, 2, UNLABELED, 3]), num_classes=3).tolist()
+        [1, 0, 2]
+    """
     return np.bincount(labels[is_class(labels, num_classes)], minlength=num_classes)
 
 
@@ -43,6 +57,10 @@ def scan_name(path: str, data_root: str) -> str:
 
     Raises:
         ValueError: if the scan is not below ``data_root``.
+
+    Examples:
+        >>> scan_name('data/semantickitti/sequences/00/velodyne/000000.bin', 'data/semantickitti')
+        'sequences/00/velodyne/000000.bin'
     """
     name = osp.relpath(path, data_root).replace(os.sep, '/')
     if name.startswith('../'):

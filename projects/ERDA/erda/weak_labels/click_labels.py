@@ -32,7 +32,7 @@ class Click(NamedTuple):
     file: str
     label: int
     xyz: Optional[Tuple[float, float, float]]
-    index: Optional[int]
+    index: Optional[int]  # type: ignore[assignment]  # hides tuple.index
 
 
 class ResolvedClicks(NamedTuple):
@@ -94,9 +94,15 @@ def click_classes(path: Path) -> List[str]:
 
 
 def clicks_of(clicks: Iterable[Click], path: Path) -> List[Click]:
-    """The clicks whose ``file`` is this path, or the last parts of it."""
-    path = Path(path).as_posix()
-    return [click for click in clicks if f'/{path}'.endswith(f'/{PurePosixPath(click.file)}')]
+    """The clicks whose ``file`` is this path, or the last parts of it.
+
+    Examples:
+        >>> clicks = [Click('a.las', 0, None, 7), Click('north/a.las', 1, None, 8), Click('b.las', 2, None, 9)]
+        >>> [click.index for click in clicks_of(clicks, Path('data/south/a.las'))]
+        [7]
+    """
+    name = Path(path).as_posix()
+    return [click for click in clicks if f'/{name}'.endswith(f'/{PurePosixPath(click.file)}')]
 
 
 def resolve_clicks(clicks: Sequence[Click], xyz: np.ndarray, radius: float) -> ResolvedClicks:
@@ -219,7 +225,10 @@ def _click(where: str, row: dict, classes: Sequence[str]) -> Click:
         raise ClickError(f'{where}: x, y and z belong together, but only {", ".join(sorted(some))} is there.')
     if not some and 'index' not in given:
         raise ClickError(f'{where}: a click needs x, y and z, or index.')
-    xyz = tuple(_number(where, row, name) for name in COORDINATES) if some else None
+    xyz = None
+    if some:
+        x, y, z = (_number(where, row, name) for name in COORDINATES)
+        xyz = (x, y, z)
     index = _number(where, row, 'index') if 'index' in given else None
     if index is not None and (index != int(index) or index < 0):
         raise ClickError(f'{where}: index {row["index"]!r} is not a whole number from 0.')

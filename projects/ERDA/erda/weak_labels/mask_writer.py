@@ -44,13 +44,14 @@ def write_masks(dataset: WeakLabelDataset, folder: Path,
     if not dataset.budget.storable:
         raise ValueError(f'{type(dataset.budget).__name__} takes its labels from files as they are: there is nothing '
                          'to draw, and nothing that a mask could keep. Train with the budget itself.')
+    classes = list(dataset.metainfo['classes'])
     scheme = dict(budget=dataset.budget_config, name=str(dataset.budget), seed=dataset.seed,
-                  classes=list(dataset.metainfo['classes']), voxel_size=dataset.budget.voxel_size or voxel_size)
+                  classes=classes, voxel_size=dataset.budget.voxel_size or voxel_size)
     if (folder / MANIFEST).is_file():
         stored = StoredMasks(folder)
         _same_scheme(folder, {key: stored.manifest.get(key) for key in scheme}, scheme)
-        stored.check(dict.fromkeys(dataset.scans()), scheme['classes'], dataset.seed)
-        return Totals(*(stored.manifest.get(key) for key in Totals._fields))
+        stored.check(dict.fromkeys(dataset.scans()), classes, dataset.seed)
+        return Totals._make(stored.manifest.get(key) for key in Totals._fields)
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f'{MASKS}.part'
     done = _resume(folder, part, scheme)
@@ -100,8 +101,8 @@ def _draw(dataset: WeakLabelDataset, idx: int,
     mask = is_class(scan.labels, num_classes)
     record = dict(points=len(mask), labels=count_per_class(scan.labels, num_classes).tolist())
     own_voxels = dataset.budget.voxel_size
-    if own_voxels or voxel_size:
-        keys = voxel_keys(voxel_coors(scan.points[:, :3], own_voxels or voxel_size, centred=not own_voxels))
+    if edge := own_voxels or voxel_size:
+        keys = voxel_keys(voxel_coors(scan.points[:, :3], edge, centred=not own_voxels))
         record.update(voxels=len(np.unique(keys)), labelled_voxels=len(np.unique(keys[mask])))
     return mask, record
 
@@ -144,21 +145,21 @@ def _records(lines: Iterable[str]) -> Dict[str, dict]:
 def _write_manifest(folder: Path, part: Path, scheme: dict) -> Totals:
     """The scheme, the sums and the records, one scan a line."""
     labels_per_class = np.zeros(len(scheme['classes']), dtype=np.int64)
-    sums = Counter()
-    for record in _journal(folder):
-        record, = _records([record]).values()
+    sums: Counter[str] = Counter()
+    for line in _journal(folder):
+        record, = _records([line]).values()
         labels_per_class += record.pop('labels')
         sums.update(record)
     totals = Totals(sums['points'], int(labels_per_class.sum()), *(sums.get(key) for key in Totals._fields[2:]))
     shares = dict(share=totals.labels / max(totals.points, 1))
-    if totals.voxels is not None:
+    if totals.voxels is not None and totals.labelled_voxels is not None:
         shares.update(voxel_share=totals.labelled_voxels / max(totals.voxels, 1))
     head = dict(**scheme, **totals._asdict(), **shares,
                 labels_per_class=dict(zip(scheme['classes'], labels_per_class.tolist())), sha256=sha256(part))
     with open(folder / f'{MANIFEST}.part', 'w') as file:
         file.write(json.dumps(head, indent=1)[:-2] + ',\n "scans": {\n')
-        for i, record in enumerate(_journal(folder)):
-            file.write(('  ' if i == 0 else ',\n  ') + record)
+        for i, line in enumerate(_journal(folder)):
+            file.write(('  ' if i == 0 else ',\n  ') + line)
         file.write('\n }\n}\n')
     return totals
 

@@ -1,6 +1,6 @@
 import pickle
 from pathlib import Path
-from typing import Dict
+from typing import Any, Dict, List
 from zipfile import BadZipFile
 
 import numpy as np
@@ -10,7 +10,7 @@ from .budgets import BUDGETS, UNLABELED, Budget, Scan, is_class
 
 # Rebuilds an array; files carry the name of the NumPy that wrote them.
 _REBUILD_ARRAY = np.empty(0).__reduce__()[0]
-_ARRAY_CLASSES = [
+_ARRAY_CLASSES: List[Any] = [
     np.ndarray, np.dtype, *((_REBUILD_ARRAY, f'numpy.{core}.multiarray._reconstruct') for core in ('core', '_core')),
     *(type(np.dtype(name)) for name in ('int32', 'uint32', 'int64'))
 ]

@@ -20,7 +20,7 @@ class Candidates(NamedTuple):
         file: ``[M]`` int64, number of the file.
     """
     xyz: np.ndarray
-    index: np.ndarray
+    index: np.ndarray  # type: ignore[assignment]  # hides tuple.index
     file: np.ndarray
 
     def take(self, rows: np.ndarray) -> 'Candidates':

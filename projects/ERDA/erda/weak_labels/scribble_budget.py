@@ -32,6 +32,7 @@ class ScribbleBudget(Budget):
         if len(raw_ids) != len(labels):
             raise ValueError(f'{path} has {len(raw_ids)} labels, but {points} has {len(labels)} points. They do not '
                              'belong together.')
+        assert scan.label_mapping is not None  # the data set gives it
         if len(raw_ids) and raw_ids.max() >= len(scan.label_mapping):
             raise ValueError(f'{path}: label id {raw_ids.max()} is not one of the dataset. Map it to its ids first.')
         hidden = np.where(is_class(labels, num_classes), UNLABELED, labels)

@@ -74,7 +74,8 @@ def _read_safetensors(path: str) -> dict:
         versions = meta.pop('versions', {}).items()
     except (SafetensorError, ValueError, AttributeError, TypeError, OSError) as error:
         raise CheckpointError(_what_is_wrong(path, error)) from error
-    state._metadata = OrderedDict((prefix, dict(version=version)) for prefix, version in versions)
+    metadata = OrderedDict((prefix, dict(version=version)) for prefix, version in versions)
+    state._metadata = metadata  # type: ignore[attr-defined]  # as Module.state_dict does
     return dict(meta=meta, state_dict=state)
 
 
@@ -104,5 +105,5 @@ def _what_is_wrong(path: str, error: Exception) -> str:
     return f'{path} is not a checkpoint: torch.save did not write it, and its name does not end in {SAFETENSORS}.'
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     return ' '.join(str(error).split('. ')[0].split())[:200].rstrip('.') or type(error).__name__

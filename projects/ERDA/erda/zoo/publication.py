@@ -109,7 +109,8 @@ def _plain_meta(meta: dict, checkpoint: str) -> Dict[str, Any]:
 
 def _pickled(state: Dict[str, torch.Tensor], versions: Dict[str, int], meta: dict) -> bytes:
     state = OrderedDict(state)
-    state._metadata = OrderedDict((prefix, dict(version=version)) for prefix, version in versions.items())
+    metadata = OrderedDict((prefix, dict(version=version)) for prefix, version in versions.items())
+    state._metadata = metadata  # type: ignore[attr-defined]  # as Module.state_dict does
     buffer = io.BytesIO()  # into a file torch.save would write the name of the file too
     torch.save(dict(meta=meta, state_dict=state), buffer)
     return buffer.getvalue()

@@ -1,0 +1,42 @@
+"""The examples in docstrings give what they say."""
+import doctest
+import importlib
+from pathlib import Path
+
+import pytest
+
+import erda
+
+MODULES = (
+    'clouds.cloud_format',
+    'clouds.features',
+    'evaluation.comparison_table',
+    'evaluation.confusion_metric',
+    'evaluation.marked_table',
+    'evaluation.predictions',
+    'evaluation.test_report',
+    'files.whole_file',
+    'hooks.weak_class_weight_hook',
+    'inference.label_file',
+    'losses.functional',
+    'ops.sparse_conv',
+    'ops.unique_coors',
+    'pseudo_labels.cosine_similarity',
+    'voxelization.voxel_labels',
+    'weak_labels.budgets',
+    'weak_labels.click_labels',
+    'weak_labels.grid_subsampling',
+)
+
+
+def test_every_module_with_an_example_is_listed():
+    package = Path(erda.__file__).parent
+    found = {'.'.join(path.relative_to(package).with_suffix('').parts)
+             for path in package.rglob('*.py') if '>>> ' in path.read_text()}
+    assert found == set(MODULES)
+
+
+@pytest.mark.parametrize('name', MODULES)
+def test_examples_give_what_they_say(name):
+    failed, attempted = doctest.testmod(importlib.import_module(f'erda.{name}'))
+    assert attempted > 0 and failed == 0
