@@ -1,4 +1,6 @@
 import copy
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -180,3 +182,10 @@ def test_mmdet3d_loads_mmcv_weights_into_spconv_layers():
     layer.load_state_dict(theirs.state_dict())
     expected = theirs(SparseConvTensor(x.features, x.indices, SHAPE, 2)).features
     torch.testing.assert_close(layer(x).features, expected)
+
+
+def test_kernels_of_cuda_are_described_only_where_there_is_cuda():
+    """That takes longer than everything else at start-up."""
+    code = 'import erda, sys, spconv.pytorch; print("spconv.algo" in sys.modules, spconv.pytorch.ops.GEMM is None)'
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == (['True', 'False'] if torch.cuda.is_available() else ['False', 'True'])

@@ -9,6 +9,7 @@ import statistics
 import time
 
 import numpy as np
+import spconv.pytorch.ops  # noqa: F401  # before erda, which spares itself what spconv has for CUDA
 import torch
 
 from erda.ops.sparse_conv import sparse_convolution, submanifold_table

@@ -1,5 +1,7 @@
 """spconv 2 modules on CPU tensors: the portable sparse convolution in place of spconv's own."""
 import functools
+import sys
+import types
 import warnings
 
 import torch
@@ -25,6 +27,7 @@ def install_spconv_cpu() -> bool:
     try:
         with warnings.catch_warnings():  # spconv 2.3 decorates with names that torch has renamed
             warnings.simplefilter('ignore', FutureWarning)
+            _import_ops_without_cuda_kernels()
             from spconv.pytorch.conv import SparseConvolution
             from spconv.pytorch.pool import SparseMaxPool
     except ImportError:
@@ -36,6 +39,23 @@ def install_spconv_cpu() -> bool:
         if not hasattr(module.forward, 'portable'):
             module.forward = _on_cuda_or(module.forward, portable)
     return True
+
+
+def _import_ops_without_cuda_kernels() -> None:
+    """Spare a machine without CUDA what spconv does for it: describing each of its CUDA kernels, half of all start-up.
+
+    Until spconv does so on first use (2.3.8 does not). Its builds without CUDA have ``None`` in these places as well.
+    """
+    if torch.cuda.is_available() or 'spconv.algo' in sys.modules or 'spconv.pytorch' in sys.modules:
+        return
+    stand_in = types.ModuleType('spconv.algo')
+    for name in ('GEMM', 'CONV', 'GEMM_CPP', 'CONV_CPP'):
+        setattr(stand_in, name, None)
+    sys.modules['spconv.algo'] = stand_in
+    try:
+        import spconv.pytorch.ops  # noqa: F401
+    finally:
+        del sys.modules['spconv.algo']  # who asks for it by name gets the real one
 
 
 def _on_cuda_or(stock, portable):
