@@ -1,11 +1,11 @@
-# make demo | test | lint: each does all of its own set-up in .venv, without compiling anything.
+# make demo | test | lint | docs: each does all of its own set-up in .venv, without compiling anything.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 REQUIREMENTS := $(wildcard requirements/*.txt)
 
-.PHONY: demo test lint install clean
+.PHONY: demo test lint docs install clean
 demo: install
 	$(BIN)/python tools/prepare_data.py synthetic-lidar
 	$(BIN)/python tools/benchmark.py projects/ERDA/benchmarks/demo.yaml
@@ -18,6 +18,9 @@ lint: install
 	$(BIN)/codespell
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 install: $(VENV)/installed
 

@@ -12,7 +12,7 @@ import pytest
 from tiny_scans import REPOSITORY, write_scan
 
 BUILD = 'import sys; from setuptools import build_meta; print(getattr(build_meta, sys.argv[1])(sys.argv[2]))'
-NO_SOURCE = ('.*', '__pycache__', '*.egg-info', 'build', 'dist', 'data', 'work_dirs')
+NO_SOURCE = ('.*', '__pycache__', '*.egg-info', 'build', 'dist', 'data', 'site', 'work_dirs')
 PROGRAM = """
 import runpy, sys
 import erda

@@ -1,4 +1,4 @@
-"""docs/own_clouds.md from the files to the labelled files, with a short training."""
+"""docs/tutorials/own_clouds.md from the files to the labelled files, with a short training."""
 import re
 import shutil
 

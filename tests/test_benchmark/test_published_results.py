@@ -1,4 +1,4 @@
-"""The tables of the README are those of the published results, figure by figure."""
+"""The tables of the documentation are those of the published results, figure by figure."""
 import pytest
 from tiny_scans import REPOSITORY
 
@@ -8,9 +8,10 @@ from erda.benchmark.spec import read_spec
 from erda.benchmark.tables import hidden_label_rows, label_lines, mean_classes, summarize, summary_rows
 from erda.config import load_config
 from erda.evaluation.comparison_table import as_markdown
-from erda.evaluation.marked_table import find_marked
+from erda.evaluation.marked_table import find_marked, marks_of
 
 BENCHMARKS = REPOSITORY / 'projects/ERDA/benchmarks'
+PAGES = sorted((REPOSITORY / 'docs/results').glob('*.md'))
 RESULTS = sorted((BENCHMARKS / 'results').glob('*.jsonl'))
 
 
@@ -26,7 +27,8 @@ def test_the_table_is_that_of_the_results(path):
     assert {(x.method, x.budget, x.seed) for x in results} <= {(x.method, x.budget, x.seed) for x in spec.cells}
     classes = mean_classes(results, load_config(str(spec.cells[0].config)).class_names, spec.classes)
     rows = summary_rows(summarize(results, classes), spec.budgets, spec.baseline)
-    _, table, _ = find_marked(REPOSITORY / 'projects/ERDA/README.md', block_name(spec))
+    page, = (page for page in PAGES if marks_of(block_name(spec))[0] in page.read_text())
+    _, table, _ = find_marked(page, block_name(spec))
     assert as_markdown(rows).rstrip() in table
     if hidden := hidden_label_rows(results, spec.budgets):
         assert as_markdown(hidden).rstrip() in table

@@ -2,23 +2,22 @@
 
 The rooms of the package, from the ground floor up; none imports from one above it:
 
-================  ====================================================================================================
-files             whole files, errors about data, scans that cannot be read
-ops               portable kernels, so that all of it runs without a compiled mmcv and on any device
-losses            pseudo-label and prediction to loss
-pseudo_labels     features to pseudo-label logits
-weak_labels       which labels may be seen: budgets, clicks, stored masks, the dataset wrapper
-voxelization      points to voxels without losing a label
-synthetic         streets and rooms that we make
-clouds            users' own files: formats, blocks, features, descriptions, the folder dataset
-datasets          benchmarks: their preparation and what mmdet3d lacks of them
-heads             the seam in the segmentor: a mixin and a head for each of mmdet3d
-zoo               checkpoints: safe files, downloads, publication
-inference         trained networks on files of any size
-evaluation        what a run reports: scores, tables, pictures
-hooks             what happens around the steps of a training
-benchmark         matrices of trainings
-================  ====================================================================================================
+Modules:
+    files: whole files, errors about data, scans that cannot be read
+    ops: portable kernels, so that all of it runs without a compiled mmcv and on any device
+    losses: pseudo-label and prediction to loss
+    pseudo_labels: features to pseudo-label logits
+    weak_labels: which labels may be seen: budgets, clicks, stored masks, the dataset wrapper
+    voxelization: points to voxels without losing a label
+    synthetic: streets and rooms that we make
+    clouds: users' own files: formats, blocks, features, descriptions, the folder dataset
+    datasets: benchmarks: their preparation and what mmdet3d lacks of them
+    heads: the seam in the segmentor: a mixin and a head for each of mmdet3d
+    zoo: checkpoints: safe files, downloads, publication
+    inference: trained networks on files of any size
+    evaluation: what a run reports: scores, tables, pictures
+    hooks: what happens around the steps of a training
+    benchmark: matrices of trainings
 """
 from .compat import (
     allow_mmengine_checkpoints,

@@ -12,9 +12,7 @@ class FewLabelLovaszLoss(LovaszLoss):
 
     The stock loss is NaN without a label and raises with exactly one. Here it is 0 without a label, with a gradient,
     and ``1 - q[label]`` with one, which is what its formula gives.
-
-    Args:
-        kwargs: arguments of ``LovaszLoss``; ``per_sample`` makes no sense for rows.
+    The arguments are those of ``LovaszLoss``; ``per_sample`` makes no sense for rows.
 
     Source: Lovász-Softmax, https://arxiv.org/abs/1705.08790
     """

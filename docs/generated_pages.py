@@ -1,0 +1,134 @@
+"""Pages that are made when the site is built: mkdocs.yml names this file under ``hooks``, and mkdocs calls ``on_*``."""
+import functools
+import importlib.util
+import io
+import os
+import re
+import sys
+from contextlib import redirect_stdout, suppress
+from pathlib import Path
+from typing import Dict, List, Sequence
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mmengine.config import Config, ConfigDict
+
+import erda  # noqa: F401  Before any config is read: registers everything and installs the portable kernels.
+from erda.config import load_config
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA_SETS = dict(SemanticKittiDataset='SemanticKITTI', S3DISSegDataset='S3DIS', ScanNetSegDataset='ScanNet')
+NETWORKS = dict(SPVCNNBackbone='SPVCNN', PointNet2SASSG='PointNet++ (SSG)', PointNet2SAMSG='PointNet++ (MSG)')
+
+CONFIGS = """\
+A config is called `NETWORK_METHOD_BUDGET` and what is special about it. `erda` is the method of this project, `sparse` learns
+from the labelled points alone, `full` from every label; [the others](../background/method.md#the-methods) are what ERDA is
+compared with. All inherit mmdet3d's own recipe.
+
+Another budget of the same kind is an option of the command line:
+
+```bash
+python tools/train.py projects/ERDA/configs/minkunet_erda_1pct.py --cfg-options train_dataloader.dataset.budget.ratio=0.001
+```
+
+The last column has the option of each config. [Another kind of budget](../guides/budgets.md) takes a config of your own.
+
+This page is made from the files when the site is built."""
+
+COMMANDS = """\
+What each command answers to `--help`. Of an installed package it is `python -m erda.tools.NAME` instead of
+`python tools/NAME.py`.
+
+This page is made from the commands when the site is built."""
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the generated pages to those of the folder."""
+    for name, content in (('configs', configs_page()), ('commands', commands_page())):
+        files.append(File.generated(config, f'reference/{name}.md', content=content))
+    return files
+
+
+def on_page_content(html: str, **_: object) -> str:
+    """Leave Sphinx's roles out of what mkdocstrings makes of the docstrings: it shows them as text."""
+    return re.sub(r':(?:class|func|meth|mod):(?=<code>)', '', html)
+
+
+@functools.cache  # for `mkdocs serve`, which builds again after every change
+def configs_page() -> str:
+    """A table of the configs for each folder of data."""
+    rows: Dict[str, List[List[str]]] = {}
+    for path in [*sorted(ROOT.glob('projects/ERDA/configs/*.py')), *sorted(ROOT.glob('configs/[!_]*/*.py'))]:
+        cfg = load_config(str(path))
+        dataset = cfg.train_dataloader.dataset
+        row = [f'`{path.relative_to(ROOT)}`', network_name(cfg.model), *budget_cells(dataset.budget)]
+        rows.setdefault(data_name(dataset), []).append(row)
+    header = ['config', 'network', 'budget', 'to change it, `--cfg-options`']
+    return as_page('Configs', CONFIGS, *(f'## {data}\n\n{as_table(header, rows[data])}' for data in sorted(rows)))
+
+
+def network_name(model: ConfigDict) -> str:
+    """What papers call the network."""
+    head = model.decode_head.type.removeprefix('ERDA').removesuffix('Head')
+    return NETWORKS.get(model.backbone.type, head) if head in ('MinkUNet', 'PointNet2') else head
+
+
+def data_name(dataset: ConfigDict) -> str:
+    """Layout and folder of the data inside the wrappers."""
+    while 'dataset' in dataset:
+        dataset = dataset.dataset
+    return f'{DATA_SETS.get(dataset.type, dataset.type)}, `{dataset.data_root.rstrip("/")}`'
+
+
+def budget_cells(budget: ConfigDict) -> List[str]:
+    """The budget, and the option that changes it."""
+    settings = {key: value for key, value in budget.items() if key != 'type'}
+    text = ', '.join(f'{key}={value}' for key, value in settings.items())
+    return [f'`{budget.type}({text})`', ' '.join(f'`train_dataloader.dataset.budget.{key}=`' for key in settings)]
+
+
+@functools.cache
+def commands_page() -> str:
+    """The help of every command."""
+    os.environ['COLUMNS'] = '100'  # argparse breaks lines there
+    parts = [COMMANDS]
+    for path in sorted(ROOT.glob('tools/*.py')):
+        text = help_text(path)
+        parts += [f'## {path.stem}', as_code(text)]
+        subcommands = re.search(r'\{([a-z\d,-]+)\} \.\.\.', text)
+        for name in subcommands[1].split(',') if subcommands else ():
+            parts += [f'### {path.stem} {name}', as_code(help_text(path, name))]
+    for path in sorted(ROOT.glob('tools/*.sh')):
+        comment = re.match(r'#!.*\n((?:# .*\n)+)', path.read_text())
+        parts += [f'## {path.name}', as_code(re.sub('^# ', '', comment[1], flags=re.MULTILINE))]
+    parts.append('## Analysis tools\n\nThey measure kernels and steps, for [memory and speed](../guides/memory_and_speed.md).')
+    for path in sorted(ROOT.glob('tools/analysis_tools/*.py')):
+        parts += [f'### {path.stem}', as_code(help_text(path))]
+    return as_page('Commands', *parts)
+
+
+def help_text(path: Path, *subcommand: str) -> str:
+    """What a command prints with ``--help``; all of them in this process, because each import of erda takes seconds."""
+    spec = importlib.util.spec_from_file_location(f'command_{path.stem}', path)
+    command = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(command)
+    output, arguments = io.StringIO(), sys.argv
+    sys.argv = [str(path.relative_to(ROOT)), *subcommand, '--help']
+    try:
+        with redirect_stdout(output), suppress(SystemExit):
+            command.main()
+    finally:
+        sys.argv = arguments
+    return output.getvalue().replace(f'usage: {path.name}', f'usage: python {path.relative_to(ROOT)}', 1)
+
+
+def as_page(title: str, *parts: str) -> str:
+    return '\n\n'.join([f'# {title}', *parts]) + '\n'
+
+
+def as_code(text: str) -> str:
+    return f'```text\n{text.strip()}\n```'
+
+
+def as_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return '\n'.join(f'| {" | ".join(cells)} |' for cells in (header, ['---'] * len(header), *rows))
