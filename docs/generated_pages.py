@@ -15,25 +15,31 @@ from mmengine.config import Config, ConfigDict
 
 import erda  # noqa: F401  Before any config is read: registers everything and installs the portable kernels.
 from erda.config import load_config
+from erda.weak_labels import BUDGETS
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA_SETS = dict(SemanticKittiDataset='SemanticKITTI', S3DISSegDataset='S3DIS', ScanNetSegDataset='ScanNet')
 NETWORKS = dict(SPVCNNBackbone='SPVCNN', PointNet2SASSG='PointNet++ (SSG)', PointNet2SAMSG='PointNet++ (MSG)')
 
 CONFIGS = """\
-A config is called `NETWORK_METHOD_BUDGET` and what is special about it. `erda` is the method of this project, `sparse` learns
-from the labelled points alone, `full` from every label; [the others](../background/method.md#the-methods) are what ERDA is
-compared with. All inherit mmdet3d's own recipe.
+A config is called `NETWORK_METHOD_BUDGET`, and then what is special about it: the data, `mini` for a small network with a short
+schedule, or how scans are mixed. `erda` is the method of this project. `sparse` learns from the labelled points alone, `full`
+from every label. [The other methods](../background/method.md#the-methods) are what ERDA is compared with.
 
-Another budget of the same kind is an option of the command line:
+All inherit mmdet3d's own recipe. A `sparse` config has the labels, sampler and schedule of its `erda`, a `full` one the sampler and
+schedule.
+
+Another budget of the same kind is an option of the command line. The last column has it for each config, with
+`train_dataloader.dataset.` to be put in front:
 
 ```bash
-python tools/train.py projects/ERDA/configs/minkunet_erda_1pct.py --cfg-options train_dataloader.dataset.budget.ratio=0.001
+python tools/train.py projects/ERDA/configs/minkunet_erda_1pct.py \\
+    --cfg-options train_dataloader.dataset.budget.ratio=0.001
 ```
 
-The last column has the option of each config. [Another kind of budget](../guides/budgets.md) takes a config of your own.
+[Another kind of budget](../guides/budgets.md#change-it) takes a config of your own, of two lines.
 
-This page is made from the files when the site is built."""
+This page is made from the config files when the site is built."""
 
 COMMANDS = """\
 What each command answers to `--help`. Of an installed package it is `python -m erda.tools.NAME` instead of
@@ -63,8 +69,8 @@ def configs_page() -> str:
         dataset = cfg.train_dataloader.dataset
         row = [f'`{path.relative_to(ROOT)}`', network_name(cfg.model), *budget_cells(dataset.budget)]
         rows.setdefault(data_name(dataset), []).append(row)
-    header = ['config', 'network', 'budget', 'to change it, `--cfg-options`']
-    return as_page('Configs', CONFIGS, *(f'## {data}\n\n{as_table(header, rows[data])}' for data in sorted(rows)))
+    header = ['config', 'network', 'budget', 'option']
+    return as_page('Configs', 'toc', CONFIGS, *(f'## {data}\n\n{as_table(header, rows[data])}' for data in sorted(rows)))
 
 
 def network_name(model: ConfigDict) -> str:
@@ -81,21 +87,20 @@ def data_name(dataset: ConfigDict) -> str:
 
 
 def budget_cells(budget: ConfigDict) -> List[str]:
-    """The budget, and the option that changes it."""
-    settings = {key: value for key, value in budget.items() if key != 'type'}
-    text = ', '.join(f'{key}={value}' for key, value in settings.items())
-    return [f'`{budget.type}({text})`', ' '.join(f'`train_dataloader.dataset.budget.{key}=`' for key in settings)]
+    """The budget in words, and the options that make it."""
+    options = ' '.join(f'`budget.{key}={value}`' for key, value in budget.items() if key != 'type')
+    return [str(BUDGETS.build(budget)), options]
 
 
 @functools.cache
 def commands_page() -> str:
     """The help of every command."""
-    os.environ['COLUMNS'] = '100'  # argparse breaks lines there
+    os.environ['COLUMNS'] = '112'  # argparse breaks lines there
     parts = [COMMANDS]
     for path in sorted(ROOT.glob('tools/*.py')):
         text = help_text(path)
         parts += [f'## {path.stem}', as_code(text)]
-        subcommands = re.search(r'\{([a-z\d,-]+)\} \.\.\.', text)
+        subcommands = re.search(r'\{([a-z\d,-]+)\}\s+\.\.\.', text)
         for name in subcommands[1].split(',') if subcommands else ():
             parts += [f'### {path.stem} {name}', as_code(help_text(path, name))]
     for path in sorted(ROOT.glob('tools/*.sh')):
@@ -104,7 +109,7 @@ def commands_page() -> str:
     parts.append('## Analysis tools\n\nThey measure kernels and steps, for [memory and speed](../guides/memory_and_speed.md).')
     for path in sorted(ROOT.glob('tools/analysis_tools/*.py')):
         parts += [f'### {path.stem}', as_code(help_text(path))]
-    return as_page('Commands', *parts)
+    return as_page('Commands', 'navigation', *parts)
 
 
 def help_text(path: Path, *subcommand: str) -> str:
@@ -122,8 +127,9 @@ def help_text(path: Path, *subcommand: str) -> str:
     return output.getvalue().replace(f'usage: {path.name}', f'usage: python {path.relative_to(ROOT)}', 1)
 
 
-def as_page(title: str, *parts: str) -> str:
-    return '\n\n'.join([f'# {title}', *parts]) + '\n'
+def as_page(title: str, hidden: str, *parts: str) -> str:
+    """A page that hides ``'toc'`` or ``'navigation'`` beside it, because its content is wide."""
+    return '\n\n'.join([f'---\nhide: [{hidden}]\n---', f'# {title}', *parts]) + '\n'
 
 
 def as_code(text: str) -> str:
