@@ -57,7 +57,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_content(html: str, **_: object) -> str:
     """Leave Sphinx's roles out of what mkdocstrings makes of the docstrings: it shows them as text."""
-    return re.sub(r':(?:class|func|meth|mod):(?=<code>)', '', html)
+    return re.sub(r':(?:attr|class|data|func|meth|mod):(?=<code>)', '', html)
 
 
 @functools.cache  # for `mkdocs serve`, which builds again after every change
