@@ -22,12 +22,17 @@ DATA_SETS = dict(SemanticKittiDataset='SemanticKITTI', S3DISSegDataset='S3DIS', 
 NETWORKS = dict(SPVCNNBackbone='SPVCNN', PointNet2SASSG='PointNet++ (SSG)', PointNet2SAMSG='PointNet++ (MSG)')
 
 CONFIGS = """\
-A config is called `NETWORK_METHOD_BUDGET`, and then what is special about it: the data, `mini` for a small network with a short
-schedule, or how scans are mixed. `erda` is the method of this project. `sparse` learns from the labelled points alone, `full`
-from every label. [The other methods](../background/method.md#the-methods) are what ERDA is compared with.
+A config is called `NETWORK_METHOD_BUDGET`, with the data behind it where that is not SemanticKITTI:
 
-All inherit mmdet3d's own recipe. A `sparse` config has the labels, sampler and schedule of its `erda`, a `full` one the sampler and
-schedule.
+- `erda` is the method of this project and `erdaplus` our variant. `sparse` learns from the labelled points alone, on the labels,
+  sampler and schedule of its `erda`. `full` learns from every label. [The other methods](../tutorials/own_config.md#another-method) are
+  fragments.
+- `mini` is a small network with a short schedule on the real scans, for two CPU cores. `synthetic` is the same idea on scans and rooms
+  that we make.
+- On SemanticKITTI scans are mixed, by LaserMix and PolarMix. Not so with `minkunet18`, `mini` and `synthetic`, nor with [a
+  fragment](../tutorials/own_config.md#mixed-scans-or-not).
+
+All inherit mmdet3d's own recipe. S3DIS is tested on area 5.
 
 Another budget of the same kind is an option of the command line. The last column has it for each config, with
 `train_dataloader.dataset.` to be put in front:
