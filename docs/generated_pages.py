@@ -8,6 +8,7 @@ import sys
 from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from typing import Dict, List, Sequence
+from unittest.mock import patch
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -100,7 +101,6 @@ def budget_cells(budget: ConfigDict) -> List[str]:
 @functools.cache
 def commands_page() -> str:
     """The help of every command."""
-    os.environ['COLUMNS'] = '112'  # argparse breaks lines there
     parts = [COMMANDS]
     for path in sorted(ROOT.glob('tools/*.py')):
         text = help_text(path)
@@ -122,13 +122,10 @@ def help_text(path: Path, *subcommand: str) -> str:
     spec = importlib.util.spec_from_file_location(f'command_{path.stem}', path)
     command = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(command)
-    output, arguments = io.StringIO(), sys.argv
-    sys.argv = [str(path.relative_to(ROOT)), *subcommand, '--help']
-    try:
-        with redirect_stdout(output), suppress(SystemExit):
-            command.main()
-    finally:
-        sys.argv = arguments
+    output, arguments = io.StringIO(), [str(path.relative_to(ROOT)), *subcommand, '--help']
+    with (patch.object(sys, 'argv', arguments), patch.dict(os.environ, COLUMNS='112'),  # argparse breaks lines there
+          redirect_stdout(output), suppress(SystemExit)):
+        command.main()
     return output.getvalue().replace(f'usage: {path.name}', f'usage: python {path.relative_to(ROOT)}', 1)
 
 
