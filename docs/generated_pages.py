@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
-from mmengine.config import Config, ConfigDict
+from mmengine.config import ConfigDict
 
 import erda  # noqa: F401  Before any config is read: registers everything and installs the portable kernels.
 from erda.config import load_config
@@ -25,13 +25,13 @@ NETWORKS = dict(SPVCNNBackbone='SPVCNN', PointNet2SASSG='PointNet++ (SSG)', Poin
 CONFIGS = """\
 A config is called `NETWORK_METHOD_BUDGET`, with the data behind it where that is not SemanticKITTI:
 
-- `erda` is the method of this project and `erdaplus` our variant. `sparse` learns from the labelled points alone, on the labels,
-  sampler and schedule of its `erda`. `full` learns from every label. [The other methods](../tutorials/own_config.md#another-method) are
-  fragments.
-- `mini` is a small network with a short schedule on the real scans, for two CPU cores. `synthetic` is the same idea on scans and rooms
-  that we make.
-- On SemanticKITTI scans are mixed, by LaserMix and PolarMix. Not so with `minkunet18`, `mini` and `synthetic`, nor with [a
-  fragment](../tutorials/own_config.md#mixed-scans-or-not).
+- `erda` is the method of this project and `erdaplus` our variant. `sparse` learns from the labelled points alone, on
+  the labels, sampler and schedule of its `erda`. `full` learns from every label. [The other
+  methods](../tutorials/own_config.md#another-method) are fragments.
+- `mini` is a small network with a short schedule on the real scans, for two CPU cores. `synthetic` is the same idea on
+  scans and rooms that we make.
+- On SemanticKITTI scans are mixed, by LaserMix and PolarMix. Not so with `minkunet18`, `mini` and `synthetic`, nor with
+  [a fragment](../tutorials/own_config.md#mixed-scans-or-not).
 
 All inherit mmdet3d's own recipe. S3DIS is tested on area 5.
 
@@ -52,6 +52,8 @@ What each command answers to `--help`. Of an installed package it is `python -m 
 `python tools/NAME.py`.
 
 This page is made from the commands when the site is built."""
+
+ANALYSIS_TOOLS = 'They measure kernels and steps, for [memory and speed](../guides/memory_and_speed.md).'
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -76,7 +78,8 @@ def configs_page() -> str:
         row = [f'`{path.relative_to(ROOT)}`', network_name(cfg.model), *budget_cells(dataset.budget)]
         rows.setdefault(data_name(dataset), []).append(row)
     header = ['config', 'network', 'budget', 'option']
-    return as_page('Configs', 'toc', CONFIGS, *(f'## {data}\n\n{as_table(header, rows[data])}' for data in sorted(rows)))
+    tables = [f'## {data}\n\n{as_table(header, rows[data])}' for data in sorted(rows)]
+    return as_page('Configs', 'toc', CONFIGS, *tables)
 
 
 def network_name(model: ConfigDict) -> str:
@@ -111,7 +114,7 @@ def commands_page() -> str:
     for path in sorted(ROOT.glob('tools/*.sh')):
         comment = re.match(r'#!.*\n((?:# .*\n)+)', path.read_text())
         parts += [f'## {path.name}', as_code(re.sub('^# ', '', comment[1], flags=re.MULTILINE))]
-    parts.append('## Analysis tools\n\nThey measure kernels and steps, for [memory and speed](../guides/memory_and_speed.md).')
+    parts.append(f'## Analysis tools\n\n{ANALYSIS_TOOLS}')
     for path in sorted(ROOT.glob('tools/analysis_tools/*.py')):
         parts += [f'### {path.stem}', as_code(help_text(path))]
     return as_page('Commands', 'navigation', *parts)
