@@ -24,10 +24,14 @@ docs: install
 
 install: $(VENV)/installed
 
+# Where no terminal shows its bars, pip says nothing while it gets or writes a large package: a line in between.
+ALIVE := [ -t 1 ] || { while sleep 20 > /dev/null 2>&1 && kill -0 $$$$ 2> /dev/null; do echo 'pip is still at work'; \
+	done & trap "kill $$!" EXIT; }
+
 $(VENV)/installed: $(REQUIREMENTS) setup.cfg setup.py
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --progress-bar on -r requirements/runtime.txt -r requirements/cuda.txt -r requirements/tests.txt \
-		-c requirements/constraints.txt
+	@$(ALIVE); $(PIP) install --progress-bar on -r requirements/runtime.txt -r requirements/cuda.txt \
+		-r requirements/tests.txt -c requirements/constraints.txt
 	if $(BIN)/python -c 'import mmcv._ext' 2>/dev/null; then grep -v '^mmcv-lite' requirements/openmmlab.txt; \
 		else cat requirements/openmmlab.txt; fi > $(VENV)/openmmlab.txt
 	$(PIP) install --no-deps -r $(VENV)/openmmlab.txt

@@ -23,6 +23,7 @@ from erda.command_line import stop
 from erda.config import ConfigError
 from erda.datasets.availability import missing_data
 from erda.evaluation.marked_table import MarkError, find_marked
+from erda.files.progress import Progress
 from erda.own_configs import ROOT
 
 TOOLS = Path(__file__).resolve().parent
@@ -100,8 +101,10 @@ def main() -> None:
     finished = [run for run in runs if run.key in results]
     if finished:
         try:
-            write_report(spec, finished, [results[run.key] for run in finished], args.work_dir, command(args), console,
-                         args.markdown)
+            with Progress(console=console) as progress:
+                progress.add_task('tables and pictures', total=None)
+                write_report(spec, finished, [results[run.key] for run in finished], args.work_dir, command(args),
+                             console, args.markdown)
         except MarkError as error:
             stop(str(error))
     elif args.table_only:

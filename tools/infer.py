@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
-    Progress,
     TaskID,
     TaskProgressColumn,
     TextColumn,
@@ -28,6 +27,7 @@ from erda.clouds.cloud_files import PointCloudError
 from erda.command_line import add_config_arguments, stop
 from erda.config import ConfigError, load_config
 from erda.files.data_error import DataError
+from erda.files.progress import Progress
 from erda.inference.errors import InferenceError
 from erda.inference.file_pairs import file_pairs
 from erda.inference.label_file import Outputs, label_file

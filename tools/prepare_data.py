@@ -128,6 +128,7 @@ def report(args: argparse.Namespace, counts: Dict[str, int]) -> None:
 
 def main() -> None:
     args = parse_args()
+    sys.stdout.reconfigure(line_buffering=True)  # so that a log file has each line at once
     try:
         args.run(args)
     except (ValueError, OSError) as error:  # OSError: no permission, a full disk

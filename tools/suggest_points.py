@@ -13,7 +13,6 @@ from typing import List, Optional
 
 import torch
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
@@ -21,6 +20,7 @@ from erda.clouds.description import DESCRIPTION, read_description
 from erda.command_line import stop
 from erda.config import ConfigError, load_config
 from erda.files.data_error import DataError
+from erda.files.progress import Progress
 from erda.inference.errors import InferenceError
 from erda.inference.segmentor import Segmentor
 from erda.inference.suggestion import labels_in_files, name_files, suggest_points

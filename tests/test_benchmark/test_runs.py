@@ -3,16 +3,19 @@ import json
 import multiprocessing
 import os
 import random
+import re
+import shutil
 import signal
 import time
 
 import pytest
-from test_benchmark.small_cells import small_runs, write_tools
+from test_benchmark.small_cells import TRAIN, small_runs, write_tools
 
 from erda.benchmark import runs as runs_module
-from erda.benchmark.results import read_results
+from erda.benchmark.results import append_result, read_results
 from erda.benchmark.runs import CellRunner, visible_gpus
 from erda.evaluation.comparison_table import LabelCount
+from erda.files import progress
 
 
 @pytest.fixture(autouse=True)
@@ -88,6 +91,34 @@ def test_results_say_what_they_come_from(tmp_path):
     assert result.labels == [LabelCount('raw points', 1.0, 9.0)] and result.git_revision == 'unknown'
     assert 0 <= result.train_seconds < 60 and 0 <= result.test_seconds < 60 and result.threads == 1
     assert {'python', 'torch', 'mmengine', 'mmdet3d'} <= result.versions.keys()
+
+
+def test_lines_name_cell_step_and_time_left(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(progress, 'FIRST_LINE', 0.01)
+    monkeypatch.setattr(progress, 'BETWEEN_LINES', 0.02)
+    write_tools(tmp_path / 'tools', train=TRAIN.replace('sleep(0.02)', 'sleep(0.2)'))
+    first, *others = small_runs(tmp_path, cells=3)
+    run_all(tmp_path, [first])
+    lines = capsys.readouterr().out.splitlines()
+    assert 'all: 0 of 1; ours, 1%, seed 0: starting train.py' in lines, 'nothing is known of it yet'
+    line = re.compile(r'all: 0 of 1, about 0:00:0[0-2] left; ours, 1%, seed 0: train [2-5]/6, loss 1.00')
+    assert any(map(line.fullmatch, lines)), lines
+    assert any(line.endswith('ours, 1%, seed 0: starting test.py') for line in lines)
+
+    path = tmp_path / 'work/results.jsonl'
+    result, = read_results(path).values()
+    append_result(path, result._replace(train_seconds=3600.0, test_seconds=60.0))
+    append_result(path, result._replace(train_seconds=1e6, iterations=7, config_sha256='of another length'))
+    run_all(tmp_path, others)
+    lines = capsys.readouterr().out.splitlines()
+    known = r'all: 0 of 2, about 1:0[01]:\d\d left; ours, 1%, seed 1: starting train.py; ours, 1%, seed 2: starting'
+    assert any(re.match(known, line) for line in lines), lines
+    monkeypatch.setattr(runs_module, 'device_name', lambda: 'another machine')
+    for run in others:
+        shutil.rmtree(run.folder)
+    path.write_text(path.read_text().splitlines(keepends=True)[1])
+    run_all(tmp_path, others)
+    assert 'about 1:' not in capsys.readouterr().out, 'what takes an hour elsewhere tells nothing'
 
 
 def test_a_result_that_a_kill_has_lost_needs_no_training(tmp_path):

@@ -1,13 +1,16 @@
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 
 import pytest
+from rich.console import Console
 
 from erda.evaluation.training_job import ITERATION, JobError, TrainingJob, run_jobs
+from erda.files import progress
 
 
 def job(log, *scripts, **fields):
@@ -15,9 +18,10 @@ def job(log, *scripts, **fields):
 
 
 @pytest.mark.parametrize('line, groups', [
-    ('- Iter(train) [  50/1000]  lr: 2.0e-03  loss: 2.7923  loss_a: 2.4', ('train', None, '50', '1000', '2.7923')),
-    ('- INFO - Epoch(train)  [3][ 20/100]  lr: 1.0  loss: nan', ('train', '3', '20', '100', 'nan')),
-    ('- INFO - Iter(test) [ 5/16]    eta: 0:00:01', ('test', None, '5', '16', None)),
+    ('- Iter(train) [  50/1000]  lr: 2.0e-03  eta: 0:03:58  time: 0.2511  data_time: 0.0080  loss: 2.7923  loss_a: 2.4',
+     ('train', None, '50', '1000', '0.2511', '2.7923')),
+    ('- INFO - Epoch(train)  [3][ 20/100]  lr: 1.0  loss: nan', ('train', '3', '20', '100', None, 'nan')),
+    ('- INFO - Iter(test) [ 5/16]    eta: 0:00:01', ('test', None, '5', '16', None, None)),
 ])
 def test_progress_lines(line, groups):
     assert ITERATION.search(line).groups() == groups
@@ -34,6 +38,41 @@ def test_jobs_run_and_add_to_their_logs(tmp_path, capsys):
     assert (tmp_path / 'b/log').read_text().splitlines() == ['b', line]
     assert '1 of 2; done: log' in capsys.readouterr().out
     assert run_jobs([]) == []
+
+
+SLOW = '''
+import time
+from pathlib import Path
+for i in (1, 2):
+    print(f'Epoch(train) [{i}][3/4]  time: 0.5000  data_time: 9.0000  loss: {i}.0', flush=True)
+    time.sleep(0.5)
+print('Epoch(val) [2][1/2]  time: 0.1  data_time: 0.1', flush=True)
+time.sleep(0.5)
+'''
+
+
+def test_lines_say_what_every_job_does_where_there_is_no_terminal(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(progress, 'FIRST_LINE', 0.01)
+    monkeypatch.setattr(progress, 'BETWEEN_LINES', 0.1)
+    names = 'a, seed 0', 'b, seed 0', 'c'
+    jobs = [job(tmp_path / name / 'log', SLOW, epochs=2)._replace(name=name) for name in names]
+    assert run_jobs(jobs, at_once=2) == []
+    lines = capsys.readouterr().out.splitlines()
+    assert 'all: 0 of 3; a, seed 0: starting -c; b, seed 0: starting -c' in lines
+    both = re.compile(r'all: 0 of 3, about 0:00:0[1-9] left; '
+                      r'a, seed 0: train epoch \d of 2, 3/4, loss [12].00; b, seed 0: train epoch \d of 2, 3/4, loss ')
+    assert any(map(both.match, lines)), lines
+    last = re.compile(r'all: 2 of 3, about 0:00:0\d left; c: val epoch 2 of 2, 1/2')
+    assert any(map(last.fullmatch, lines)), lines
+    assert lines[-1] == '3 of 3; done: c'
+
+
+def test_bars_on_a_terminal(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(progress, 'FIRST_LINE', 0.01)
+    monkeypatch.setattr(progress, 'get_console', lambda: Console(force_terminal=True, width=100, _environ={}))
+    assert run_jobs([job(tmp_path / 'log', SLOW, epochs=2)]) == []
+    out = capsys.readouterr().out
+    assert 'all: ' not in out and 'train epoch 1 of 2, 3/4, loss 1.00' in out and '0 of 1, about 0:00:0' in out
 
 
 def test_a_failure_shows_the_log_and_lets_the_others_finish(tmp_path):

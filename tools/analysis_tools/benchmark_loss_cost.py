@@ -16,11 +16,11 @@ from typing import Callable, List, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
-from rich.progress import track
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 from erda.command_line import print_table, stop
+from erda.files.progress import track
 from erda.losses import ERDALoss
 from erda.pseudo_labels import PrototypePseudoLabeler
 from erda.weak_labels import UNLABELED

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from numba import njit
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from erda.files.progress import track
 from erda.ops.mmcv_ext import COMPILED_FOR_CPU, PORTABLE_KERNELS, PortableExtension
 
 B, N, M, C, K = 4, 8192, 2048, 64, 32  # clouds, points, centers, channels, neighbours

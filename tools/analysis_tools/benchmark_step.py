@@ -22,10 +22,10 @@ from mmdet3d.registry import MODELS
 from mmdet3d.structures import Det3DDataSample, PointData
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from rich.progress import track
 
 from erda.command_line import print_table, stop
 from erda.config import load_config
+from erda.files.progress import track
 from erda.weak_labels import UNLABELED
 
 WARM_UP = 2  # steps

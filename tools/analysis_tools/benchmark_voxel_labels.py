@@ -16,11 +16,11 @@ from mmdet3d.structures import Det3DDataSample, PointData
 from mmengine.config import ConfigDict
 from mmengine.registry import init_default_scope
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 from torch import Tensor
 
 from erda.config import load_config
+from erda.files.progress import track
 from erda.voxelization import occupied_voxels, vote_voxel_labels
 from erda.weak_labels import UNLABELED, WeakScan, is_labelled
 

@@ -47,9 +47,15 @@ class CellRunner:
 
         Returns: errors of those that failed.
         """
-        jobs = [TrainingJob(run.cell.name, self._commands(run), run.folder / LOG, run.epochs or 1) for run in runs]
+        jobs = [TrainingJob(run.cell.name, self._commands(run), run.folder / LOG, run.epochs or 1,
+                            _kind(run.cell.method, run.cfg.train_cfg.get('max_iters'))) for run in runs]
+        lengths = {run.cfg.train_cfg.get('max_iters') for run in runs}
+        known = {_kind(result.method, result.iterations): result.train_seconds + result.test_seconds
+                 for result in read_results(self.results).values()
+                 if result.iterations in lengths and result.device == device_name()}
         gpus = visible_gpus()
-        return run_jobs(jobs, at_once or len(gpus) or cpu_cores(), gpus, lambda number: self.finish(runs[number]))
+        return run_jobs(jobs, at_once or len(gpus) or cpu_cores(), gpus, lambda number: self.finish(runs[number]),
+                        known)
 
     def finish(self, run: CellRun) -> None:
         """Add the result of a cell with metrics, unless another process has done so.
@@ -102,6 +108,11 @@ class CellRunner:
             self._labels[key] = str(dataset.budget), [
                 LabelCount(x.base, float(x.labels_per_scan.mean()), float(x.sizes.mean())) for x in counted]
         return self._labels[key]
+
+
+def _kind(method: str, iterations: Optional[int]) -> str:
+    """Cells that take about as long as each other."""
+    return f'{method}, {iterations} iterations'
 
 
 def _iterations(run: CellRun) -> int:

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Collection, Dict, List, NamedTuple, Optional
 
 import numpy as np
-from rich.progress import track
 from rich.table import Table
 
 from ..files.data_error import DataError
+from ..files.progress import track
 from .cloud_files import SUFFIXES, PointCloudError, iter_point_cloud
 from .features import RGB, find_field
 from .listing import list_point_clouds

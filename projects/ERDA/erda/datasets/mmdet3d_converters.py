@@ -9,9 +9,9 @@ from typing import List, NamedTuple, Sequence, Type
 import mmdet3d
 import mmengine
 import numpy as np
-from rich.progress import track
 
 from ..files.data_error import DataError
+from ..files.progress import track
 
 DATA_FOLDERS = ('points', 'instance_mask', 'semantic_mask', 'seg_info')
 

@@ -11,9 +11,9 @@ from typing import Callable, Dict, List, NamedTuple
 import mmengine
 import numpy as np
 from nuscenes.utils import splits
-from rich.progress import track
 
 from ..files.data_error import DataError
+from ..files.progress import track
 from .nuscenes_seg_dataset import RAW_CLASSES
 
 FEATURES = 5  # float32 x, y, z in metres, intensity, ring

@@ -5,9 +5,9 @@ from typing import Dict, List, NamedTuple
 
 import numpy as np
 from mmdet3d.datasets import S3DISSegDataset
-from rich.progress import track
 
 from ..files.data_error import DataError
+from ..files.progress import track
 from .mmdet3d_converters import Split, s3dis_converter, save_array, write_indoor_infos
 
 CLASSES = S3DISSegDataset.METAINFO['classes']

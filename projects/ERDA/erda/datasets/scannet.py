@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional
 
 import numpy as np
-from rich.progress import track
 
 from ..clouds.cloud_files import read_point_cloud
 from ..files.data_error import DataError
+from ..files.progress import track
 from .mmdet3d_converters import Split, save_array, scannet_converter, write_indoor_infos
 
 LABEL_TABLE = 'scannetv2-labels.combined.tsv'

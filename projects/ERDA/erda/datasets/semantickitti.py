@@ -5,10 +5,10 @@ from typing import Dict, List, NamedTuple, Optional, Sequence
 
 import mmengine
 import numpy as np
-from rich.progress import track
 
 from ..files.data_error import DataError
 from ..files.generated_files import claim_folder
+from ..files.progress import track
 from ..files.whole_file import write_whole
 
 # Raw ids of semantic-kitti.yaml. mmdet3d's SemanticKittiDataset reads any other id as class 0, "car".

@@ -3,9 +3,9 @@ from typing import List, NamedTuple, Optional, Sequence
 
 import numpy as np
 import torch
-from rich.progress import track
 from rich.table import Table
 
+from ..files.progress import track
 from ..voxelization import occupied_voxels, vote_voxel_labels
 from ..weak_labels import WeakLabelDataset, count_per_class, voxel_coors
 

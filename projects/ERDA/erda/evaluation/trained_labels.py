@@ -4,9 +4,9 @@ from typing import Any, NamedTuple, Optional
 
 import numpy as np
 from mmengine.config import Config
-from rich.progress import track
 
 from ..datasets.availability import missing_data
+from ..files.progress import track
 from ..weak_labels import BUDGETS, is_class
 from ..zoo.errors import CheckpointError
 from ..zoo.training_config import label_record

@@ -1,5 +1,4 @@
 """Runs training and test commands as child processes, with their progress instead of their logs on the screen."""
-import datetime
 import fcntl
 import os
 import queue
@@ -7,16 +6,18 @@ import re
 import signal
 import subprocess
 import sys
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import Callable, List, NamedTuple, Optional, Sequence
+from typing import Callable, List, Mapping, NamedTuple, Optional, Sequence
 
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from ..files.progress import Progress, time_left
+from .time_left import TimeLeft
 
 ITERATION = re.compile(
-    r'(?:Iter|Epoch)\((train|val|test)\) +(?:\[(\d+)\])?\[\s*(\d+)/(\d+)\](?:.*? loss: ([\d.]+|nan))?')
+    r'(?:Iter|Epoch)\((train|val|test)\) +(?:\[(\d+)\])?\[\s*(\d+)/(\d+)\]'
+    r'(?:.*? time: ([\d.]+))?(?:.*? loss: ([\d.]+|nan))?')
 
 
 class TrainingJob(NamedTuple):
@@ -28,11 +29,13 @@ class TrainingJob(NamedTuple):
             of the log.
         log: file that their output is added to; its folder is this job's alone.
         epochs: of the training, if its log counts steps within an epoch.
+        kind: jobs of one kind take about the same time.
     """
     name: str
     commands: Callable[[], Sequence[Sequence[str]]]
     log: Path
     epochs: int = 1
+    kind: str = ''
 
 
 class JobError(RuntimeError):
@@ -42,7 +45,8 @@ class JobError(RuntimeError):
 def run_jobs(jobs: Sequence[TrainingJob],
              at_once: int = 1,
              gpus: Sequence[str] = (),
-             finished: Callable[[int], None] = lambda number: None) -> List[JobError]:
+             finished: Callable[[int], None] = lambda number: None,
+             known: Optional[Mapping[str, float]] = None) -> List[JobError]:
     """Run jobs, several at the same time, each on one thread and with its own progress bar, and wait for them.
 
     The children end with this process, unless it is killed by SIGKILL. Then they hold the lock on their log until they
@@ -54,16 +58,17 @@ def run_jobs(jobs: Sequence[TrainingJob],
         gpus: names of the GPUs to spread them over, as for ``CUDA_VISIBLE_DEVICES``; none for the CPU.
         finished: called with the number of each job that has ended well, one call at a time; a ``JobError`` from it
             counts as a failure of the job.
+        known: seconds of a whole job by kind, from before, for the estimate of the time left.
 
     Returns: errors of the jobs that failed; one failure stops none of the others.
     """
     with Progress(TextColumn('{task.description}'), BarColumn(), TextColumn('{task.fields[note]}'),
                   TimeElapsedColumn()) as progress:
-        crew = _Crew(progress, len(jobs), at_once, gpus)
+        crew = _Crew(progress, TimeLeft([job.kind for job in jobs], at_once, known), at_once, gpus)
         previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
         pool = ThreadPoolExecutor(at_once)
         try:
-            futures = {pool.submit(crew.run, job): number for number, job in enumerate(jobs)}
+            futures = {pool.submit(crew.run, number, job): number for number, job in enumerate(jobs)}
             errors = []
             for future in as_completed(futures):
                 number = futures[future]
@@ -87,19 +92,23 @@ def run_jobs(jobs: Sequence[TrainingJob],
 class _Crew:
     """What all running jobs share: devices, progress and the list of children."""
 
-    def __init__(self, progress: Progress, jobs: int, at_once: int, gpus: Sequence[str]) -> None:
+    def __init__(self, progress: Progress, estimate: TimeLeft, at_once: int, gpus: Sequence[str]) -> None:
         self.progress = progress
-        self.jobs = jobs
+        self.estimate = estimate
+        self.jobs = len(estimate.kinds)
         self.ended = 0
-        self.done, self.total = 0.0, float(jobs)  # trainings of this call; the total shrinks by what is done already
-        self.start = time.monotonic()
-        self.all = progress.add_task('all', total=jobs, note='')
+        self.all = progress.add_task('all', total=self.jobs, note=self)
         self.children: List[subprocess.Popen] = []
         self.stopped = False
-        self.lock = threading.Lock()
         self.devices: queue.Queue = queue.Queue()
         for slot in range(at_once):
             self.devices.put(gpus[slot % len(gpus)] if gpus else None)
+
+    def __str__(self) -> str:
+        """How far all jobs are now: the note of their progress bar."""
+        text = f'{self.ended} of {self.jobs}'
+        seconds = None if self.ended == self.jobs else self.estimate.seconds()
+        return text if seconds is None else f'{text}, {time_left(seconds)}'
 
     def stop(self) -> None:
         self.stopped = True
@@ -107,81 +116,62 @@ class _Crew:
             child.terminate()
 
     def report(self, what: str) -> None:
-        """A line for each job that has ended; without a terminal these are all that is seen."""
+        """A line for each job that has ended."""
         self.ended += 1
-        self._count(0, 0)
-        self.progress.console.print(f'{self._summary()}; {what}', markup=False, highlight=False)
+        self.progress.update(self.all, completed=self.estimate.done)
+        self.progress.console.print(f'{self}; {what}', markup=False, highlight=False, soft_wrap=True)
 
-    def run(self, job: TrainingJob) -> None:
+    def run(self, number: int, job: TrainingJob) -> None:
         device = self.devices.get()
         task = self.progress.add_task(job.name, total=1.0, note='starting')
+        self.estimate.begin(number)
         try:
-            self._run_locked(job, device, task)
+            self._run_locked(number, job, device, task)
         except OSError as error:
             raise JobError(f'{job.name} failed: {error}') from error
         finally:
+            self.estimate.end(number)
             self.progress.remove_task(task)
             self.devices.put(device)
 
-    def _run_locked(self, job: TrainingJob, device: Optional[str], task: TaskID) -> None:
+    def _run_locked(self, number: int, job: TrainingJob, device: Optional[str], task: TaskID) -> None:
         env = dict(os.environ, OMP_NUM_THREADS='1', MKL_NUM_THREADS='1', PYTHONWARNINGS='ignore')
         if device is not None:
             env['CUDA_VISIBLE_DEVICES'] = device
         job.log.parent.mkdir(parents=True, exist_ok=True)
-        seen = None
         with open(job.log, 'a') as log:
             try:  # Children hold the lock too: one that has outlived its parent still writes here.
                 fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise JobError(f'{job.name}: another process is at work in {job.log.parent}. Wait for it, or stop it, '
                                'and call again.') from None
-            try:
-                for command in job.commands():
-                    if self.stopped:
-                        return
-                    child = subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, text=True,
-                                             stderr=subprocess.STDOUT, errors='replace', env=env,
-                                             pass_fds=[log.fileno()])
-                    self.children.append(child)
-                    if self.stopped:  # stop() may have come too early to see it
-                        child.terminate()
-                    assert child.stdout is not None  # it is a pipe
-                    for line in child.stdout:
-                        log.write(line)
-                        log.flush()
-                        if match := ITERATION.search(line):
-                            seen = self._show(match, job, task, seen)
-                    if child.wait():
-                        tail = ''.join(job.log.read_text(errors='replace').splitlines(keepends=True)[-15:])
-                        raise JobError(f'{job.name} failed: {" ".join(command)}\nThe end of {job.log}:\n{tail}')
-            finally:
-                self._count(0, 1 - (seen or 0))
+            for command in job.commands():
+                if self.stopped:
+                    return
+                self.progress.update(task, note=f'starting {Path(command[0]).name}')
+                child = subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, text=True,
+                                         stderr=subprocess.STDOUT, errors='replace', env=env,
+                                         pass_fds=[log.fileno()])
+                self.children.append(child)
+                if self.stopped:  # stop() may have come too early to see it
+                    child.terminate()
+                assert child.stdout is not None  # it is a pipe
+                for line in child.stdout:
+                    log.write(line)
+                    log.flush()
+                    if match := ITERATION.search(line):
+                        self._show(match, number, job, task)
+                if child.wait():
+                    tail = ''.join(job.log.read_text(errors='replace').splitlines(keepends=True)[-15:])
+                    raise JobError(f'{job.name} failed: {" ".join(command)}\nThe end of {job.log}:\n{tail}')
 
-    def _show(self, match: re.Match, job: TrainingJob, task: TaskID, seen: Optional[float]) -> Optional[float]:
-        """Show a line of the log; the share of the training that is done, ``seen`` before it."""
-        phase, epoch, done, total, loss = match.groups()
-        note = ' '.join([phase, *([f'epoch {epoch},'] if epoch else []), f'{done}/{total}'])
+    def _show(self, match: re.Match, number: int, job: TrainingJob, task: TaskID) -> None:
+        """Show a line of the log."""
+        phase, epoch, done, total, seconds, loss = match.groups()
+        note = ' '.join([phase, *([f'epoch {epoch} of {job.epochs},'] if epoch else []), f'{done}/{total}'])
         self.progress.update(task, note=f'{note}, loss {float(loss):.2f}' if loss else note)
-        if phase != 'train':
-            return seen
-        share = (int(epoch or 1) - 1 + int(done) / int(total)) / job.epochs
-        self.progress.update(task, completed=share)
-        if seen is None:  # what an earlier call has done, or start-up has hidden, is no speed of this one
-            self._count(0, share)
-        else:
-            self._count(share - seen, 0)
-        return share
-
-    def _count(self, done: float, hidden: float) -> None:
-        """Count what has been done since the last line of a log, and what was done without having been seen."""
-        with self.lock:
-            self.done += done
-            self.total -= hidden
-            self.progress.update(self.all, total=self.total, completed=self.done, note=self._summary())
-
-    def _summary(self) -> str:
-        text = f'{self.ended} of {self.jobs}'
-        if self.ended == self.jobs or self.done <= 0:
-            return text
-        left = (time.monotonic() - self.start) * max(self.total - self.done, 0) / self.done
-        return f'{text}, about {datetime.timedelta(seconds=round(left))} left'
+        if phase == 'train':
+            share = (int(epoch or 1) - 1 + int(done) / int(total)) / job.epochs
+            self.progress.update(task, completed=share)
+            self.estimate.see(number, share, float(seconds) * int(total) * job.epochs if seconds else None)
+            self.progress.update(self.all, completed=self.estimate.done)

@@ -5,8 +5,8 @@ import numpy as np
 from mmdet3d.registry import DATASETS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from rich.progress import track
 
+from ..files.progress import track
 from ..weak_labels import StoredMasks, WeakLabelDataset, count_per_class
 
 

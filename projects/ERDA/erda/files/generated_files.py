@@ -7,8 +7,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+from .progress import Progress
 from .whole_file import write_whole
 
 
@@ -49,13 +48,12 @@ def run_in_processes(function: Callable[..., None], calls: Sequence[tuple[Any, .
     """Call ``function`` with each tuple of arguments; an error or Ctrl-C drops the calls that have not begun."""
     if not calls:
         return
-    columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     # Fork where it is safe: a spawned worker would import everything that `erda` registers.
     context = multiprocessing.get_context('fork' if sys.platform == 'linux' else None)
     with ProcessPoolExecutor(min(workers, len(calls)), mp_context=context) as pool:
         jobs = [pool.submit(function, *arguments) for arguments in calls]
         try:
-            with Progress(*columns, disable=not progress) as bar:
+            with Progress(disable=not progress) as bar:
                 task = bar.add_task(description, total=len(jobs))
                 for job in as_completed(jobs):
                     job.result()

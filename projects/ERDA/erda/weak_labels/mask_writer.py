@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Dict, Iterable, Iterator, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy as np
-from rich.progress import track
 
 from ..files.digest import sha256
+from ..files.progress import track
 from .budgets import count_per_class, is_class
 from .grid_subsampling import voxel_coors, voxel_keys
 from .stored_masks import MANIFEST, MASKS, StoredMasks, encode_mask, index_masks
@@ -84,7 +84,7 @@ def verify_masks(dataset: WeakLabelDataset, folder: Path) -> int:
     stored = StoredMasks(folder)
     scans = dataset.scans()
     stored.check(dict.fromkeys(scans), dataset.metainfo['classes'], dataset.seed, dataset.budget_config)
-    for scan, idx in track(scans.items(), description='Checking masks', total=len(scans)):
+    for scan, idx in track(scans.items(), description='Checking masks'):
         drawn = is_class(dataset.load_scan(idx).labels, len(dataset.metainfo['classes']))
         stored.check_points(scan, len(drawn))
         if not np.array_equal(stored.read(scan), drawn):

@@ -8,9 +8,10 @@ from typing import BinaryIO, Callable
 
 from filelock import FileLock
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from ..files.digest import sha256
+from ..files.progress import Progress
 from .errors import CheckpointError
 
 ATTEMPTS = 5
@@ -59,9 +60,9 @@ def download(url: str, target: Path, digest: str, size: int) -> None:
 def _receive_all(url: str, part: Path, size: int) -> None:
     columns = (TextColumn('{task.description}'), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
                TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task(part.stem, total=size)
+    before = part.stat().st_size if part.exists() else 0
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(part.stem, total=size, completed=before, before=before)
         for attempt in range(ATTEMPTS):
             if attempt:
                 time.sleep(PAUSE * 2**(attempt - 1))
