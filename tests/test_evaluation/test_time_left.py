@@ -89,3 +89,14 @@ def test_a_job_that_fails_tells_nothing_of_the_others(clock):
     assert estimate.seconds() == pytest.approx(40)
     estimate.end(1)
     assert estimate.seconds() == 0
+
+
+def test_the_time_until_a_training_fails_is_not_that_of_a_test(clock):
+    estimate = TimeLeft(['a', 'a'], 1)
+    estimate.begin(0)
+    estimate.see(0, 0.0)
+    at(clock, 10)
+    estimate.see(0, 0.5)
+    at(clock, 500)
+    estimate.end(0)
+    assert estimate.seconds() == pytest.approx(20)

@@ -44,6 +44,7 @@ def test_lines_of_all_tasks_where_there_is_no_terminal():
         progress.update(scans, completed=1008)
         wait_for(lambda: '1,008 of 1,008; sizes' in file.getvalue())
     written = file.getvalue()
+    assert all(line.startswith('[made] scans: ') for line in written.splitlines()), 'no bar, not even at the end'
     time.sleep(0.2)
     assert file.getvalue() == written, 'no line after the end'
 
