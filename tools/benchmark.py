@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import TextColumn
 
 import erda  # noqa: F401  Before any config is read: registers everything and installs the portable kernels.
 from erda.benchmark.cells import make_runs
@@ -101,10 +102,11 @@ def main() -> None:
     finished = [run for run in runs if run.key in results]
     if finished:
         try:
-            with Progress(console=console) as progress:
-                progress.add_task('tables and pictures', total=None)
+            with Progress(TextColumn('{task.description}: {task.fields[note]}'), console=console) as progress:
+                task = progress.add_task('tables and pictures', note='being made')
                 write_report(spec, finished, [results[run.key] for run in finished], args.work_dir, command(args),
                              console, args.markdown)
+                progress.remove_task(task)
         except MarkError as error:
             stop(str(error))
     elif args.table_only:

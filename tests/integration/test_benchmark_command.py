@@ -61,6 +61,7 @@ def test_run_kill_resume_repeat(command, tmp_path):
     done = run(*command)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f'{3 - before} of 3 cells to run' in done.stdout
+    assert re.search(r'\nall: 0 of \d.*; .*, seed 0: (starting|train)', done.stdout), 'lines while it runs'
     assert sorted(line['method'] for line in lines(tmp_path)) == ['ERDA', 'full', 'sparse-only'], 'each cell once'
 
     work = tmp_path / 'work'
