@@ -4,7 +4,7 @@ from tiny_scans import REPOSITORY
 
 from erda.benchmark.report import block_name
 from erda.benchmark.results import read_results
-from erda.benchmark.spec import read_spec
+from erda.benchmark.spec import OWN_BUDGET, read_spec
 from erda.benchmark.tables import hidden_label_rows, label_lines, mean_classes, summarize, summary_rows
 from erda.config import load_config
 from erda.evaluation.comparison_table import as_markdown
@@ -34,3 +34,19 @@ def test_the_table_is_that_of_the_results(path):
         assert as_markdown(hidden).rstrip() in table
     for line in label_lines(results):
         assert line in table
+
+
+def test_the_small_table_of_the_readme():
+    """Rows of two specs, whose tables stand in docs/results/real_scans.md."""
+    expected = {}
+    for name in ('excerpt', 'mixing'):
+        spec = read_spec(BENCHMARKS / f'{name}.yaml', REPOSITORY)
+        summaries = summarize(list(read_results(BENCHMARKS / f'results/{name}.jsonl').values()), spec.classes)
+        for method, row in summaries.items():
+            expected[method] = [f'{row.get(budget, row.get(OWN_BUDGET)).mean:.1f} ± '
+                                f'{row.get(budget, row.get(OWN_BUDGET)).spread:.1f}' for budget in spec.budgets]
+    rows = {'the labelled points alone': 'sparse-only', 'ERDA, as published': 'ERDA',
+            'ERDA+, our variant, with mixed scans': 'ERDA+ with mixing', 'every label': 'full'}
+    readme = (REPOSITORY / 'README.md').read_text()
+    for words, method in rows.items():
+        assert f'| {words} | {" | ".join(expected[method])} |\n' in readme
