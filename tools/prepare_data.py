@@ -15,7 +15,7 @@ from erda.datasets.availability import SYNTHETIC_LIDAR, SYNTHETIC_ROOMS
 from erda.datasets.nuscenes import SPLITS, TRAINVAL, prepare_nuscenes
 from erda.datasets.s3dis import prepare_s3dis
 from erda.datasets.scannet import prepare_scannet
-from erda.datasets.semantickitti import VAL_SEQUENCE, crop_semantickitti, prepare_semantickitti
+from erda.datasets.semantickitti import VAL_SEQUENCE, crop_semantickitti, prepare_semantickitti, write_folds
 from erda.synthetic.lidar import (
     FRAMES_PER_STREET,
     TRAIN_STREETS,
@@ -41,6 +41,9 @@ def parse_args() -> argparse.Namespace:
                          help=f'validation sequences (default: {VAL_SEQUENCE})')
     command.add_argument('--within', type=float, metavar='METRES', help='make smaller scans, of the points with '
                          '|x| and |y| below this, in the folder ROOT_within_METRESm, and leave ROOT as it is')
+    command.add_argument('--folds', nargs='+', default=[], metavar='SS,SS',
+                         help='info files for trainings that are each tested on some sequences, such as 00,05 01,06, '
+                         'and learn from the others')
     command = add_command('nuscenes', nuscenes, 'check nuScenes-lidarseg key frames and write their info files',
                           'data/nuscenes', 'folder that holds samples/, lidarseg/ and the tables')
     command.add_argument('--version', choices=sorted(SPLITS), default=TRAINVAL, help='default: %(default)s')
@@ -77,6 +80,7 @@ def semantickitti(args: argparse.Namespace) -> None:
         args.root = whole.with_name(f'{whole.name}_within_{args.within:g}m')
         print(f'{crop_semantickitti(whole, args.root, args.within)} scans cropped')
     report(args, prepare_semantickitti(args.root, args.val))
+    write_folds(args.root, [fold.split(',') for fold in args.folds])
 
 
 def nuscenes(args: argparse.Namespace) -> None:

@@ -5,7 +5,7 @@ from tiny_scans import REPOSITORY
 from erda.benchmark.report import block_name
 from erda.benchmark.results import read_results
 from erda.benchmark.spec import OWN_BUDGET, read_spec
-from erda.benchmark.tables import hidden_label_rows, label_lines, mean_classes, summarize, summary_rows
+from erda.benchmark.tables import hidden_label_rows, label_lines, mean_classes, pool_folds, summarize, summary_rows
 from erda.config import load_config
 from erda.evaluation.comparison_table import as_markdown
 from erda.evaluation.marked_table import find_marked, marks_of
@@ -25,6 +25,7 @@ def test_the_table_is_that_of_the_results(path):
     results = sorted(read_results(path).values(), key=lambda result: spec.methods.index(result.method))
     assert len(results) == len(path.read_text().splitlines())
     assert {(x.method, x.budget, x.seed) for x in results} <= {(x.method, x.budget, x.seed) for x in spec.cells}
+    results = pool_folds(results, spec.folds)
     classes = mean_classes(results, load_config(str(spec.cells[0].config)).class_names, spec.classes)
     rows = summary_rows(summarize(results, classes), spec.budgets, spec.baseline)
     page, = (page for page in PAGES if marks_of(block_name(spec))[0] in page.read_text())

@@ -53,6 +53,17 @@ def test_fragments(read, tmp_path):
         read(dict(SPEC, methods=methods, baseline=None))
 
 
+def test_folds(read):
+    folds = {'north': {'a.b': 2}, 'south': {'a.b': 3, 'ratio': 9}}
+    spec = read(dict(SPEC, folds=folds))
+    assert spec.folds == ('north', 'south') and len(spec.cells) == 2 * len(read(SPEC).cells)
+    first, second = choose_cells(spec, methods=['ours'], seeds=[1])
+    assert (first.name, str(first.folder)) == ('ours, 1%, north, seed 1', '1pct/ours/north/seed_1')
+    assert first.options['a.b'] == 2 and second.options['a.b'] == 3
+    assert second.options['ratio'] == 0.01, 'a budget replaces what a fold says'
+    assert read(SPEC).folds == () and read(SPEC).cells[0].fold == ''
+
+
 def test_choice_of_cells(read):
     spec = read(SPEC)
     assert choose_cells(spec) == spec.cells

@@ -11,6 +11,7 @@ from erda.benchmark.tables import (
     hidden_label_rows,
     label_lines,
     mean_classes,
+    pool_folds,
     summarize,
     summary_rows,
 )
@@ -99,3 +100,22 @@ def test_hidden_labels_are_means_over_seeds_and_miou_is_where_all_have_it():
         ['ours', '90.0 / 50.0', '80.0 / 40.0', '', '25.0']]
     assert hidden_label_rows(results[3:4], ['2%'])[0][0] == 'hidden labels: accuracy'
     assert hidden_label_rows([make_result('full')], ['1%']) == []
+
+
+def folded(fold, seed, confusion, **changes):
+    result = make_result(seed=seed, car=0.1, road=0.1, bus=0.1, miou=0.1)
+    return result._replace(fold=fold, confusion=confusion, **changes)
+
+
+def test_folds_are_pooled_point_by_point():
+    """A fold of few points counts for little; a class that no fold has, or predicts, has no IoU."""
+    north = folded('north', 1, [[80, 20, 0, 0], [0, 100, 0, 0], [0, 0, 0, 0]], hidden_labels={'prediction/miou': 0.2})
+    south = folded('south', 1, [[0, 10, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]], hidden_labels={'prediction/miou': 0.4},
+                   labels=[LabelCount('raw points', 29.0, 2900.0)])
+    pooled, = pool_folds([north, south, folded('north', 2, north.confusion)], ['north', 'south'])
+    assert pooled.seed == 1, 'the other seed lacks a fold'
+    assert pooled.metrics['car'] == pytest.approx(80 / 110) and pooled.metrics['road'] == pytest.approx(100 / 130)
+    assert math.isnan(pooled.metrics['bus']) and pooled.metrics['acc'] == pytest.approx(180 / 210)
+    assert pooled.hidden_labels == {'prediction/miou': pytest.approx(0.3)}
+    assert pooled.labels == [LabelCount('raw points', 28.0, 2800.0)] and pooled.train_seconds == 4
+    assert pool_folds([north], []) == [north]

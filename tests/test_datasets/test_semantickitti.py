@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tiny_scans import write_scan
 
-from erda.datasets.semantickitti import DataError, crop_semantickitti, prepare_semantickitti
+from erda.datasets.semantickitti import DataError, crop_semantickitti, prepare_semantickitti, write_folds
 
 BIN = 'sequences/00/velodyne/000001.bin'
 LABEL = 'sequences/00/labels/000001.label'
@@ -29,6 +29,23 @@ def test_info_files(scans):
 
 def test_other_validation_sequence(scans):
     assert prepare_semantickitti(scans, ['00'])['val'] == 3
+
+
+def test_folds(scans):
+    for frame in range(2):
+        write_scan(scans, '01', frame)
+    write_folds(scans, [['00', '08'], ['01']])
+
+    def sequences(name):
+        content = mmengine.load(scans / f'semantickitti_infos_{name}.pkl')['data_list']
+        return [info['sample_id'].split('/')[0] for info in content]
+
+    assert (sequences('fold1_train'), sequences('fold1_val')) == (['01'] * 2, ['00'] * 3 + ['08'])
+    assert (sequences('fold2_train'), sequences('fold2_val')) == (['00'] * 3 + ['08'], ['01'] * 2)
+    with pytest.raises(DataError, match='sequence 01 stands there twice'):
+        write_folds(scans, [['00', '01'], ['01']])
+    with pytest.raises(DataError, match='sequence 07 is not there'):
+        write_folds(scans, [['07']])
 
 
 def truncate(path, size):

@@ -1,7 +1,7 @@
 import json
 import math
 
-from erda.files.metrics_file import read_metrics, write_metrics
+from erda.files.metrics_file import read_confusion, read_metrics, write_metrics
 
 
 def test_round_trip(tmp_path):
@@ -11,3 +11,9 @@ def test_round_trip(tmp_path):
     metrics = read_metrics(path)
     assert metrics['car'] == 0.25 and math.isnan(metrics['bus'])
     assert [p.name for p in path.parent.iterdir()] == ['metrics.json']
+
+
+def test_confusion(tmp_path):
+    write_metrics(tmp_path / 'old.json', dict(car=0.25), 'c.py', 'x.pth')
+    write_metrics(tmp_path / 'new.json', dict(car=0.25), 'c.py', 'x.pth', confusion=[[1, 3]])
+    assert read_confusion(tmp_path / 'old.json') == [] and read_confusion(tmp_path / 'new.json') == [[1, 3]]

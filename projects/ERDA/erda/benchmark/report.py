@@ -20,6 +20,7 @@ from .tables import (
     hidden_label_rows,
     label_lines,
     mean_classes,
+    pool_folds,
     summarize,
     summary_rows,
 )
@@ -49,7 +50,10 @@ def write_report(spec: BenchmarkSpec, runs: Sequence[CellRun], results: Sequence
         MarkError: if the file has no such marks; everything else is written then.
     """
     order = sorted(range(len(runs)), key=lambda i: (spec.methods.index(results[i].method), i))
-    runs, results = [runs[i] for i in order], [results[i] for i in order]
+    runs, results = [runs[i] for i in order], pool_folds([results[i] for i in order], spec.folds)
+    if not results:
+        console.print('No table yet: no method has all of its folds.', markup=False, highlight=False)
+        return
     class_names = runs[0].cfg.class_names
     classes = mean_classes(results, class_names, spec.classes)
     summaries = summarize(results, classes)
@@ -113,6 +117,8 @@ def _note(spec: BenchmarkSpec, results: Sequence[CellResult], classes: Sequence[
         note += f'; in brackets the difference to {spec.baseline}'
     if len(seeds) > 1:
         note += '; bold where the lead over the next method exceeds the larger of the two deviations'
+    if spec.folds:
+        note += f'; each scan tested once, points summed over {len(spec.folds)} folds'
     return f'{note}.'
 
 

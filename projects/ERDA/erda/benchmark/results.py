@@ -19,6 +19,9 @@ class CellResult(NamedTuple):
         method, budget, seed: which cell.
         config: config file, relative to the repository.
         fragments: of the config, likewise.
+        fold: name of the fold, empty where the spec has none.
+        confusion: ``[K, K + 1]`` points by true and predicted class, see
+            :func:`erda.evaluation.confusion_metric.confusion_matrix`; empty in older results.
         options: settings merged into it.
         config_sha256: of the merged config.
         budget_in_words: what the budget says of itself.
@@ -55,6 +58,8 @@ class CellResult(NamedTuple):
     finished: str
     hidden_labels: Dict[str, float] = {}
     fragments: List[str] = []
+    fold: str = ''
+    confusion: List[List[int]] = []
 
     @property
     def key(self) -> Tuple[str, str, int, str]:
@@ -119,4 +124,4 @@ def results_of_same_configs(runs: Sequence[CellRun], title: str, root: Path, fol
 def settings_of(cell: Cell, root: Path) -> Dict[str, Any]:
     """What a result says of the config of a cell, files relative to ``root``."""
     config, *fragments = (os.path.relpath(path, root) for path in (cell.config, *cell.fragments))
-    return dict(config=config, fragments=fragments, options=cell.options)
+    return dict(config=config, fragments=fragments, options=cell.options, fold=cell.fold)

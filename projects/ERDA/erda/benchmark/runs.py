@@ -13,7 +13,7 @@ from ..evaluation.label_statistics import label_statistics
 from ..evaluation.package_versions import package_versions
 from ..evaluation.training_job import JobError, TrainingJob, run_jobs
 from ..evaluation.training_set import build_training_set, segmentor_voxel_size
-from ..files.metrics_file import read_metrics
+from ..files.metrics_file import read_confusion, read_metrics
 from .cells import LOG, CellRun, last_hidden_label_report, seconds_of_test, seconds_of_training
 from .provenance import device_name, git_revision
 from .results import CellResult, append_result, read_results, settings_of
@@ -87,6 +87,7 @@ class CellRunner:
             budget_in_words=budget,
             labels=labels,
             metrics={key: float(value) for key, value in read_metrics(run.folder / 'metrics.json').items()},
+            confusion=read_confusion(run.folder / 'metrics.json'),
             iterations=_iterations(run),
             train_seconds=round(seconds_of_training(run.folder), 1),
             test_seconds=round(seconds_of_test(run.folder), 1),

@@ -7,7 +7,7 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tu
 import yaml
 
 OWN_BUDGET = 'own'  # of methods that bring their labels with their config, such as full supervision
-SPEC_KEYS = ('title', 'prepare', 'seeds', 'options', 'budgets', 'methods', 'baseline', 'classes', 'picture')
+SPEC_KEYS = ('title', 'prepare', 'seeds', 'options', 'folds', 'budgets', 'methods', 'baseline', 'classes', 'picture')
 METHOD_KEYS = ('config', 'fragments', 'options', 'budgets')
 
 
@@ -25,6 +25,7 @@ class Cell(NamedTuple):
         config: config file of the method.
         options: settings merged into it one after the other, dotted keys.
         fragments: files that it inherits beside the config, see :func:`erda.config.with_fragments`.
+        fold: name of the fold, empty where the spec has none.
     """
     method: str
     budget: str
@@ -32,15 +33,17 @@ class Cell(NamedTuple):
     config: Path
     options: Dict[str, Any]
     fragments: Tuple[Path, ...] = ()
+    fold: str = ''
 
     @property
     def name(self) -> str:
-        return ', '.join([self.method, *([] if self.budget == OWN_BUDGET else [self.budget]), f'seed {self.seed}'])
+        budget = '' if self.budget == OWN_BUDGET else self.budget
+        return ', '.join(filter(None, (self.method, budget, self.fold, f'seed {self.seed}')))
 
     @property
     def folder(self) -> Path:
         """Below the work dir."""
-        return Path(_file_name(self.budget), _file_name(self.method), f'seed_{self.seed}')
+        return Path(_file_name(self.budget), _file_name(self.method), _file_name(self.fold), f'seed_{self.seed}')
 
 
 class BenchmarkSpec(NamedTuple):
@@ -55,6 +58,7 @@ class BenchmarkSpec(NamedTuple):
         classes: classes of the mean; those with an IoU in every cell if ``None``.
         picture: whether to draw predictions.
         prepare: command that makes the data.
+        folds: names; each scan is tested in one of them, and what is counted there is summed.
     """
     name: str
     title: str
@@ -65,12 +69,14 @@ class BenchmarkSpec(NamedTuple):
     classes: Optional[List[str]] = None
     picture: bool = False
     prepare: Optional[str] = None
+    folds: Tuple[str, ...] = ()
 
 
 def read_spec(path: Path, root: Path) -> BenchmarkSpec:
     """Read and check a spec.
 
-    Options of a method replace those of a budget with the same key, and these the ones for every cell.
+    Options of a method replace those of a budget with the same key, these those of a fold, and these the ones for every
+    cell.
 
     Args:
         path: YAML file; the specs under ``projects/ERDA/benchmarks`` show its form.
@@ -123,13 +129,16 @@ def _spec(name: str, content: Any, root: Path) -> BenchmarkSpec:
         raise SpecError(f'picture: {content["picture"]!r} must be true or false.')
     budgets = {budget: _options(f'budget {budget}', options)
                for budget, options in _named('budgets', content.get('budgets', {})).items()}
+    folds = {fold: _options(f'fold {fold}', options)
+             for fold, options in _named('folds', content.get('folds', {})).items()}
     methods = _named('methods', content['methods'])
     if OWN_BUDGET in budgets:
         raise SpecError(f'budgets: {OWN_BUDGET!r} is the name for methods without one of these; choose another.')
     if baseline is not None and baseline not in methods:
         raise SpecError(f'baseline: {baseline!r} is not one of the methods {list(methods)}.')
     general = _options('options', content.get('options'))
-    rows = [_method_cells(method, settings, general, budgets, seeds, root) for method, settings in methods.items()]
+    rows = [_method_cells(method, settings, general, folds or {'': {}}, budgets, seeds, root)
+            for method, settings in methods.items()]
     cells = sorted(itertools.chain(*rows), key=lambda cell: seeds.index(cell.seed))
     folders: Dict[str, Cell] = {}
     for cell in cells:
@@ -137,11 +146,11 @@ def _spec(name: str, content: Any, root: Path) -> BenchmarkSpec:
         if other is not cell:
             raise SpecError(f'"{other.name}" and "{cell.name}" would share the folder {cell.folder}; rename one.')
     return BenchmarkSpec(name, content['title'], list(methods), list(budgets), cells, baseline, classes,
-                         content.get('picture', False), content.get('prepare'))
+                         content.get('picture', False), content.get('prepare'), tuple(folds))
 
 
-def _method_cells(method: str, settings: Any, general: dict, budgets: Dict[str, dict], seeds: List[int],
-                  root: Path) -> List[Cell]:
+def _method_cells(method: str, settings: Any, general: dict, folds: Dict[str, dict], budgets: Dict[str, dict],
+                  seeds: List[int], root: Path) -> List[Cell]:
     _check_keys(f'method {method}', settings, METHOD_KEYS, required=('config', ))
     fragments = settings.get('fragments', [])
     if not isinstance(fragments, list):
@@ -156,13 +165,14 @@ def _method_cells(method: str, settings: Any, general: dict, budgets: Dict[str, 
                         'or [] for the labels of its own config.')
     own = _options(f'method {method}', settings.get('options'))
     cells = []
-    for budget, seed in itertools.product(chosen or [OWN_BUDGET], seeds):
+    for budget, fold, seed in itertools.product(chosen or [OWN_BUDGET], folds, seeds):
         options = dict(general)
-        for level in (budgets.get(budget, {}), own, {'randomness.seed': seed, 'train_dataloader.dataset.seed': seed}):
+        for level in (folds[fold], budgets.get(budget, {}), own,
+                      {'randomness.seed': seed, 'train_dataloader.dataset.seed': seed}):
             for key, value in level.items():
                 options.pop(key, None)  # so that it is merged where the last of them stands
                 options[key] = value
-        cells.append(Cell(method, budget, seed, config, options, tuple(fragments)))
+        cells.append(Cell(method, budget, seed, config, options, tuple(fragments), fold))
     return cells
 
 

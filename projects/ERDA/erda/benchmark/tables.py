@@ -3,10 +3,12 @@ import math
 import statistics
 from typing import Dict, List, NamedTuple, Optional, Sequence
 
+import numpy as np
 from rich.table import Table
 from rich.text import Text
 
 from ..evaluation.comparison_table import LabelCount, MethodResult, classes_with_iou, standard_deviation
+from ..evaluation.confusion_metric import seg_metric_results
 from .results import CellResult
 from .spec import OWN_BUDGET
 
@@ -24,6 +26,37 @@ class Summary(NamedTuple):
 
 
 Summaries = Dict[str, Dict[str, Summary]]  # by method and budget
+
+
+def pool_folds(results: Sequence[CellResult], folds: Sequence[str]) -> List[CellResult]:
+    """One result of a method, budget and seed for those of its folds: points are summed, so every scan counts once.
+
+    Args:
+        results: each with a confusion matrix.
+        folds: names of all folds; results of which one is missing are left out. Without any, results are as they are.
+    """
+    if not folds:
+        return list(results)
+    groups: Dict[tuple, List[CellResult]] = {}
+    for result in results:
+        groups.setdefault((result.method, result.budget, result.seed), []).append(result)
+    return [_pool(group) for group in groups.values() if {result.fold for result in group} == set(folds)]
+
+
+def _pool(group: Sequence[CellResult]) -> CellResult:
+    confusion = np.sum([result.confusion for result in group], axis=0)
+    names = list(group[0].metrics)[:len(confusion)]
+    metrics = seg_metric_results(confusion, dict(enumerate(names)), len(names))
+    reports = [result.hidden_labels for result in group]
+    labels = [LabelCount(counts[0].base, statistics.fmean(count.per_scan for count in counts),
+                         statistics.fmean(count.size for count in counts))
+              for counts in zip(*(result.labels for result in group))]
+    return group[0]._replace(
+        fold='', confusion=confusion.tolist(), metrics=metrics, labels=labels,
+        hidden_labels={key: statistics.fmean(report[key] for report in reports) for key in reports[0]
+                       if all(key in report for report in reports)},
+        train_seconds=sum(result.train_seconds for result in group),
+        test_seconds=sum(result.test_seconds for result in group))
 
 
 def mean_classes(results: Sequence[CellResult], class_names: Sequence[str],

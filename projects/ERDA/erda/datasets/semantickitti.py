@@ -49,6 +49,26 @@ def prepare_semantickitti(root: Path, val: Sequence[str] = (VAL_SEQUENCE, )) -> 
     return {split: len(content) for split, content in splits.items()}
 
 
+def write_folds(root: Path, folds: Sequence[Sequence[str]]) -> None:
+    """Write ``semantickitti_infos_fold{N}_{train,val}.pkl``, N from 1: each fold is tested on its sequences and learns
+    from all other labelled ones.
+
+    Args:
+        root: folder that :func:`prepare_semantickitti` has checked.
+        folds: names of the sequences of each.
+
+    Raises:
+        DataError: if a sequence is not there, is in two folds, or has no labels.
+    """
+    names = [name for fold in folds for name in fold]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise DataError(f'--folds: sequence {repeated[0]} stands there twice; every scan is to be tested once.')
+    for number, fold in enumerate(folds, 1):
+        splits = _splits(root, fold)
+        for split in ('train', 'val'):
+            _write_infos(root / f'semantickitti_infos_fold{number}_{split}.pkl', splits[split])
+
+
 def crop_semantickitti(root: Path, into: Path, within: float) -> int:
     """Write what is near the sensor of every scan under ``root/sequences``, in the same layout: smaller scans, for
     trainings without a GPU. Budgets, counts of labels and tests are then of these points alone.

@@ -1,7 +1,7 @@
 """The metrics of a test run as JSON."""
 import json
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 from mmengine.dist import master_only
 
@@ -29,3 +29,8 @@ def read_metrics(path: Path) -> Dict[str, float]:
     """The ``metrics`` of a file written by :func:`write_metrics`, with NaN for null."""
     metrics = json.loads(path.read_text())['metrics']
     return {key: float('nan') if value is None else value for key, value in metrics.items()}
+
+
+def read_confusion(path: Path) -> List[List[int]]:
+    """The confusion matrix that ``tools/test.py`` adds to the metrics; empty if there is none."""
+    return json.loads(path.read_text()).get('confusion', [])
