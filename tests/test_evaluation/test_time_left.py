@@ -37,12 +37,12 @@ def test_first_cell(clock):
     estimate = TimeLeft(['a', 'b', 'c'], 2)
     estimate.begin(0)
     at(clock, 20)
-    estimate.see(0, 0.05, training=200.0)  # a log that tells the pace
+    estimate.see(0, 0.05, seconds=200.0)  # a log that tells the pace
     assert estimate.seconds() == pytest.approx(190 + 10 + 220), 'the third after the first; a test takes some start-up'
     at(clock, 30)
     assert estimate.seconds() == pytest.approx(190 + 10 + 220 - 10), 'the clock runs, also between lines'
     estimate.begin(1)
-    estimate.see(0, 0.1, training=999.0)
+    estimate.see(0, 0.1, seconds=999.0)
     assert estimate.seconds() == pytest.approx(190 + 220), 'seen is better than told'
     at(clock, 210)
     estimate.see(0, 1.0)

@@ -11,33 +11,32 @@ class _Seen(NamedTuple):
     share: float
 
 
+class _Training(NamedTuple):
+    """Seconds of a whole training and of the start-up before it; what was seen last."""
+    seconds: float
+    start_up: float
+    last: _Seen
+
+
 class _Job:
     """A job that has begun: start-up, then a training, then something else, such as a test."""
 
     def __init__(self, start: float) -> None:
         self.start = start
         self.end: Optional[float] = None
+        self.share = 0.0
         self.first: Optional[_Seen] = None
-        self.last: Optional[_Seen] = None
-        self.training: Optional[float] = None  # seconds of a whole one
+        self.training: Optional[_Training] = None  # when its pace is known
 
-    def see(self, now: float, share: float, training: Optional[float]) -> None:
-        """A line in its log; ``training`` as that says, which knows of no validation in between."""
-        self.last = _Seen(now, share)
-        if self.first is None:
-            self.first = self.last
-            self.training = training
-        elif share > self.first.share:  # what was done before the first line was hidden by start-up, or done earlier
-            self.training = (now - self.first.at) / (share - self.first.share)
-
-    @property
-    def start_up(self) -> float:
-        return max(self.first.at - self.start - self.first.share * self.training, 0.0)
-
-    @property
-    def after_training(self) -> Optional[float]:
-        """Seconds from the training's last line on, if all of that has been seen."""
-        return self.end - self.last.at if self.end is not None and self.last and self.last.share >= 1 else None
+    def see(self, now: float, share: float, seconds: Optional[float]) -> None:
+        """A line in its log, which may say how long a whole training takes, but knows of no validation in between."""
+        self.share = share
+        last = _Seen(now, share)
+        first = self.first = self.first or last
+        if share > first.share:  # what was done before the first line was hidden by start-up, or done earlier
+            seconds = (now - first.at) / (share - first.share)
+        if seconds is not None:
+            self.training = _Training(seconds, max(first.at - self.start - first.share * seconds, 0.0), last)
 
 
 class TimeLeft:
@@ -56,15 +55,15 @@ class TimeLeft:
         self.kinds = kinds
         self.at_once = at_once
         self.known = known or {}
-        self.jobs: List[Optional[_Job]] = [None] * len(kinds)
+        self.jobs: Dict[int, _Job] = {}
 
     def begin(self, number: int) -> None:
         """A job begins."""
         self.jobs[number] = _Job(time.monotonic())
 
-    def see(self, number: int, share: float, training: Optional[float] = None) -> None:
-        """This share of a job's training is done; a whole one takes ``training`` seconds, if its log says so."""
-        self.jobs[number].see(time.monotonic(), share, training)
+    def see(self, number: int, share: float, seconds: Optional[float] = None) -> None:
+        """This share of a job's training is done; a whole one takes some seconds, if its log says so."""
+        self.jobs[number].see(time.monotonic(), share, seconds)
 
     def end(self, number: int) -> None:
         """A job has ended, well or not."""
@@ -73,32 +72,35 @@ class TimeLeft:
     @property
     def done(self) -> float:
         """How many trainings, with parts of those that are running."""
-        return sum(1.0 if job.end is not None else job.last.share if job.last else 0.0 for job in self.jobs if job)
+        return sum(job.share if job.end is None else 1.0 for job in list(self.jobs.values()))
 
     def seconds(self) -> Optional[float]:
         """An estimate for all jobs together; ``None`` before there is anything to tell it from."""
-        now = time.monotonic()
-        seen = {number: job for number, job in enumerate(self.jobs) if job and job.training is not None}
-        ends = [job.after_training for job in seen.values() if job.after_training is not None]
-        after = {number: statistics.fmean(ends) if ends else job.start_up for number, job in seen.items()}
+        now, jobs = time.monotonic(), dict(self.jobs)  # a copy: other threads add to it
+        trainings = {number: job.training for number, job in jobs.items() if job.training}
+        tests = [job.end - job.training.last.at for job in jobs.values()
+                 if job.end is not None and job.training and job.training.last.share >= 1]
+        after = {number: statistics.fmean(tests) if tests else training.start_up  # a test has to start, at least
+                 for number, training in trainings.items()}
         by_kind: Dict[str, List[float]] = {}
-        for number, job in seen.items():
-            by_kind.setdefault(self.kinds[number], []).append(job.start_up + job.training + after[number])
+        for number, training in trainings.items():
+            by_kind.setdefault(self.kinds[number], []).append(training.start_up + training.seconds + after[number])
         whole = {**self.known, **{kind: statistics.fmean(seconds) for kind, seconds in by_kind.items()}}
         if not whole:
             return None
         others = statistics.fmean(whole.values())
-        running, waiting = [], []
-        for number, (kind, job) in enumerate(zip(self.kinds, self.jobs)):
-            seconds = whole.get(kind, others)
-            if job is None:
-                waiting.append(seconds)
-            elif job.end is None:
-                if number in seen:
-                    left = job.training * (1 - job.last.share) + after[number] - (now - job.last.at)
-                else:
-                    left = seconds - (now - job.start)
-                running.append(max(left, 0.0))
+
+        running: List[float] = []
+        waiting: List[float] = []
+        for number, kind in enumerate(self.kinds):
+            if number not in jobs:
+                waiting.append(whole.get(kind, others))
+            elif jobs[number].end is None:
+                end = jobs[number].start + whole.get(kind, others)
+                if number in trainings:
+                    training = trainings[number]
+                    end = training.last.at + training.seconds * (1 - training.last.share) + after[number]
+                running.append(max(end - now, 0.0))
         slots = running + [0.0] * (self.at_once - len(running))
         heapq.heapify(slots)
         for seconds in waiting:
