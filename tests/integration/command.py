@@ -1,13 +1,43 @@
 """The commands as a user calls them."""
+import multiprocessing
 import os
+import runpy
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 from tiny_scans import REPOSITORY
+
+# Commands are forked from a process that has imported what all of them import and done nothing else: that is most of the
+# time of a short one. tests/integration/test_install.py starts them from nothing.
+CONTEXT = multiprocessing.get_context('forkserver')
+CONTEXT.set_forkserver_preload(['erda', 'mmdet3d.models', 'erda.command_line', 'erda.inference.label_file'])
 
 
 def run(*command, cwd=REPOSITORY):
     """Run a Python file with arguments; the finished process with its output as text."""
     environment = dict(os.environ, OMP_NUM_THREADS='1', COLUMNS='200')
-    command = [sys.executable, *map(str, command)]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+    command = [str(argument) for argument in command]
+    with tempfile.TemporaryDirectory() as folder:
+        outputs = [os.path.join(folder, name) for name in ('stdout', 'stderr')]
+        process = CONTEXT.Process(target=_main, args=(command, str(cwd), environment, outputs))
+        process.start()
+        process.join()
+        stdout, stderr = (Path(path).read_text() for path in outputs)
+    return subprocess.CompletedProcess(command, process.exitcode, stdout, stderr)
+
+
+def _main(command, cwd, environment, outputs):
+    """In the new process: what ``python COMMAND`` would do."""
+    for number, path in enumerate(outputs, start=1):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    sys.stdout, sys.stderr = os.fdopen(1, 'w'), os.fdopen(2, 'w', buffering=1)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(cwd)
+    sys.argv = command
+    sys.path.insert(0, os.path.dirname(os.path.abspath(command[0])))
+    runpy.run_path(command[0], run_name='__main__')

@@ -7,6 +7,7 @@ import pytest
 import torch
 from mmdet3d.evaluation import SegMetric
 from mmdet3d.registry import METRICS
+from mmengine.registry import init_default_scope
 from test_evaluation import metric_on_ranks
 
 from erda.evaluation.confusion_metric import ConfusionMatrixMetric, confusion_matrix, segmentation_scores
@@ -26,6 +27,7 @@ def scans(seed, classes, number=3, points=400):
 
 
 def evaluated(metric_type, ignore_index, samples):
+    init_default_scope('mmdet3d')  # whatever the tests before have left
     metric = METRICS.build(dict(type=metric_type))
     metric.dataset_meta = dict(label2cat=CLASSES, ignore_index=ignore_index)
     for truth, predicted in samples:

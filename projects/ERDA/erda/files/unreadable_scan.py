@@ -27,10 +27,10 @@ class NamedReading(Compose):
 
     def __call__(self, data: dict) -> Any:
         path, files = data['lidar_path'], scan_files(data)
-        ground_truth = data.get('eval_ann_info') or {}  # filled by the pipeline
+        ground_truth = data.get('eval_ann_info')  # an empty one is filled by the pipeline
         try:
             scan = super().__call__(data)
-            if 'pts_semantic_mask' in ground_truth:
+            if ground_truth and 'pts_semantic_mask' in ground_truth:
                 inputs = scan['inputs']
                 view = inputs[0] if isinstance(inputs, list) else inputs  # test time augmentation has several
                 require_as_many(view['points'], ground_truth['pts_semantic_mask'])
