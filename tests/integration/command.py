@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tiny_scans import REPOSITORY
 
-# Commands are forked from a process that has imported what all of them import and done nothing else: that is most of the
-# time of a short one. tests/integration/test_install.py starts them from nothing.
+# Commands are forked from a process that has imported what all of them import and has done nothing else: that is most
+# of the time of a short one. tests/integration/test_install.py starts them from nothing.
 CONTEXT = multiprocessing.get_context('forkserver')
 CONTEXT.set_forkserver_preload(['erda', 'mmdet3d.models', 'erda.command_line', 'erda.inference.label_file'])
 
