@@ -6,7 +6,7 @@
 
 Several checkpoints give one table with a column for each. --table puts it between the lines <!-- test: NAME --> and
 <!-- /test --> of a Markdown file. The numbers are those of mmdet3d's SegMetric, which the configs name, from confusion
-matrices that are counted scan by scan.
+matrices that are counted scan by scan; mIoU is the mean over the classes that occur.
 """
 import argparse
 import json

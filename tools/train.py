@@ -11,6 +11,7 @@ from mmengine.runner.checkpoint import find_latest_checkpoint
 import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
 from erda.command_line import add_runner_arguments, read_config, stop
 from erda.datasets.availability import missing_data
+from erda.evaluation.confusion_metric import with_confusion_matrices
 from erda.files.data_error import DataError
 from erda.hooks import TrainingError, add_training_hooks
 from erda.zoo.checkpoint_fit import check_training_start
@@ -56,6 +57,8 @@ def main() -> None:
     except CheckpointError as error:
         stop(str(error))
     add_training_hooks(cfg)
+    if cfg.get('val_evaluator'):
+        cfg.val_evaluator = with_confusion_matrices(cfg.val_evaluator)
     try:
         Runner.from_cfg(cfg).train()
     except DataError as error:

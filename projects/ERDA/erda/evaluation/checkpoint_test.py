@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 from ..files.digest import sha256
 from ..files.unreadable_scan import NamedReading
 from ..zoo.local_weights import SCHEME, fetch_named
-from .confusion_metric import ConfusionMatrixMetric
+from .confusion_metric import ConfusionMatrixMetric, with_confusion_matrices
 from .predictions import SavePredictions
 
 LOGS = 20  # of progress in one test, at least
@@ -45,7 +45,7 @@ def config_for_test(cfg: Config, dataset: Seg3DDataset, tta: bool = False) -> Co
     """A copy of a config that counts confusion matrices where it has mmdet3d's ``SegMetric``.
 
     ``SegMetric`` keeps all masks of all scans and gives IoU and accuracy of their sum; the config need not change for
-    the same numbers with little memory. The validation in a training stays as it is.
+    the same numbers with little memory.
 
     Args:
         cfg: with ``tta_model`` and ``tta_pipeline``, if ``tta``.
@@ -62,7 +62,11 @@ def config_for_test(cfg: Config, dataset: Seg3DDataset, tta: bool = False) -> Co
         cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
         cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
     if has_labels(dataset):
-        cfg.test_evaluator = _with_matrices(cfg.test_evaluator)
+        cfg.test_evaluator = with_confusion_matrices(cfg.test_evaluator)
+        names = [str(metric['type']).rpartition('.')[2] for metric in cfg.test_evaluator]
+        if 'ConfusionMatrixMetric' not in names:
+            raise ValueError(f'The test_evaluator of the config is {", ".join(names)}: SegMetric or '
+                             'ConfusionMatrixMetric is needed.')
     else:
         cfg.test_evaluator = []
         cfg.test_dataloader.dataset.pipeline = _without_labels(cfg.test_dataloader.dataset.pipeline)
@@ -102,20 +106,6 @@ def weights_sha256(checkpoint: str) -> Optional[str]:
     """Digest of the file of a checkpoint; ``None`` for an address other than ``erda://NAME``."""
     path = fetch_named(checkpoint) if checkpoint.startswith(SCHEME) else Path(checkpoint)
     return sha256(path) if path.is_file() else None
-
-
-def _with_matrices(evaluator: Any) -> List[dict]:
-    metrics: List[dict] = list(evaluator) if isinstance(evaluator, Sequence) else [evaluator]
-    names = [str(metric['type']).rpartition('.')[2] for metric in metrics]
-    for i, name in enumerate(names):
-        if name == 'SegMetric':
-            settings = {key: metrics[i][key] for key in ('collect_device', 'prefix') if key in metrics[i]}
-            metrics[i] = dict(type='ConfusionMatrixMetric', **settings)
-            return metrics
-    if 'ConfusionMatrixMetric' in names:
-        return metrics
-    raise ValueError(f'The test_evaluator of the config is {", ".join(names)}: SegMetric or ConfusionMatrixMetric is '
-                     'needed.')
 
 
 def _without_labels(pipeline: Sequence[dict]) -> List[dict]:

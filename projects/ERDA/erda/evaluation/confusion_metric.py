@@ -1,9 +1,10 @@
 """IoU and accuracy from one confusion matrix a scan; no mask is kept."""
-from typing import Any, Dict, NamedTuple, Optional, Sequence
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 from mmdet3d.registry import METRICS
 from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
 from torch import Tensor
 
 
@@ -84,9 +85,21 @@ def _mean(values: np.ndarray) -> float:
     return float(values.mean()) if len(values) else float('nan')
 
 
+def with_confusion_matrices(evaluator: Any) -> List[dict]:
+    """The metrics of an evaluator's config, with :class:`ConfusionMatrixMetric` in the place of ``SegMetric``."""
+    metrics = list(evaluator) if isinstance(evaluator, Sequence) else [evaluator]
+    return [
+        dict(type='ConfusionMatrixMetric', **{key: metric[key] for key in ('collect_device', 'prefix') if key in metric})
+        if str(metric['type']).rpartition('.')[2] == 'SegMetric' else metric for metric in metrics]
+
+
 @METRICS.register_module()
 class ConfusionMatrixMetric(BaseMetric):
     """The numbers of mmdet3d's ``SegMetric`` from K x (K + 1) counts a scan, where that keeps every mask of every scan.
+
+    One number differs: ``miou`` is the mean over the classes that occur, as in the table of ``tools/test.py``.
+    ``SegMetric`` counts a class that does not occur as 0 as soon as one point is predicted as it. The log says which
+    classes are left out.
 
     Several processes give the numbers of one: mmengine collects the matrices in the order of the data and drops those
     of the scans that were repeated to give each process as many.
@@ -121,6 +134,12 @@ class ConfusionMatrixMetric(BaseMetric):
             self.results.append(confusion_matrix(predicted, truth, num_classes, ignore_index))
 
     def compute_metrics(self, results: list) -> Dict[str, float]:
-        """See :func:`seg_metric_results`."""
+        """IoU by name of class, ``miou``, ``acc`` and ``acc_cls``."""
+        label2cat, ignore_index = self.dataset_meta['label2cat'], self.dataset_meta['ignore_index']
         self.confusion = np.sum(results, axis=0)
-        return seg_metric_results(self.confusion, self.dataset_meta['label2cat'], self.dataset_meta['ignore_index'])
+        scores = segmentation_scores(self.confusion, ignore_index)
+        absent = [label2cat[label] for label in np.flatnonzero(scores.support == 0) if label != ignore_index]
+        if absent:
+            print_log(f'miou is the mean over the {int((scores.support > 0).sum())} classes that occur in these scans, '
+                      f'so without {", ".join(absent)}.', 'current')
+        return dict(seg_metric_results(self.confusion, label2cat, ignore_index), miou=scores.miou)
