@@ -1,8 +1,9 @@
 import argparse
 
 import pytest
+from mmdet3d.registry import DATASETS
 
-from erda.command_line import add_runner_arguments, print_table, read_config
+from erda.command_line import add_runner_arguments, print_table, read_config, stop_at_bad_settings
 
 
 def parse(*arguments):
@@ -29,3 +30,19 @@ def test_a_table_has_all_of_its_names(capsys):
     print_table([('config', 'ms'), (config, '12'), ('other', '3')], 'title', markdown=True)
     shown = capsys.readouterr().out
     assert shown.count(config) == 2 and f'| {config} | 12 |' in shown
+
+
+@pytest.mark.parametrize('dataset, message', [
+    (dict(type='WeakLabelDatset'), 'a.py: WeakLabelDatset is not in the mmdet3d::dataset registry. Correct this type.'),
+    (dict(type='WeakLabelDataset', dataset=dict(), bugdet=1), "argument 'bugdet'. Correct the name of this setting."),
+    (dict(type='WeakLabelDataset', dataset=dict(type='S3DISSegDataset')), 'WeakLabelDataset needs budget=dict(type='),
+])
+def test_bad_settings_are_sentences(dataset, message, capsys):
+    with pytest.raises(SystemExit) as error, stop_at_bad_settings('a.py'):
+        DATASETS.build(dataset)
+    assert error.value.code == 2 and message in capsys.readouterr().err
+
+
+def test_other_errors_keep_their_traceback():
+    with pytest.raises(KeyError), stop_at_bad_settings('a.py'):
+        dict()['none']

@@ -25,6 +25,20 @@ def test_bad_config(config, text):
         load_config('nowhere.py')
 
 
+@pytest.mark.parametrize('text, reason', [("a = {}['none']", 'KeyError: none'),
+                                          ("raise ValueError('tiles/a.las: no class.')", 'tiles/a.las: no class.')])
+def test_what_a_config_raises_is_a_reason(config, text, reason):
+    config.write_text(text)
+    with pytest.raises(ConfigError, match=f'Cannot read the config .*small.py: {reason}'):
+        load_config(str(config))
+
+
+def test_a_setting_without_a_place(config):
+    config.write_text('a = [dict(b=1)]\n')
+    with pytest.raises(ConfigError, match='small.py has no place for a.4.b=2: KeyError: Index 4 exceeds'):
+        load_config(str(config), cfg_options={'a.4.b': 2})
+
+
 @pytest.fixture
 def base(tmp_path):
     path = tmp_path / 'base.py'

@@ -24,7 +24,7 @@ from rich.progress import (
 
 import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
 from erda.clouds.cloud_files import PointCloudError
-from erda.command_line import add_config_arguments, stop
+from erda.command_line import add_config_arguments, stop, stop_at_bad_settings
 from erda.config import ConfigError, load_config
 from erda.files.data_error import DataError
 from erda.files.progress import Progress
@@ -54,6 +54,14 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
+def check_device(device: str) -> None:
+    """Stop before anything is loaded if there is no such device here."""
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        stop(f'--device {device} cannot be used here: {str(error).splitlines()[0]}')
+
+
 def show(progress: Progress, bars: Dict[str, TaskID], name: str, stage: str, points: int, total: int) -> None:
     """One bar for each stage of a file, which appears when the stage begins."""
     if stage not in bars:
@@ -65,7 +73,9 @@ def main() -> None:
     args = parse_args()
     try:
         pairs = file_pairs(args.inputs, args.out, args.overwrite)
-        segmentor = Segmentor(load_config(args.config, cfg_options=args.cfg_options), args.checkpoint, args.device)
+        check_device(args.device)
+        with stop_at_bad_settings(args.config):
+            segmentor = Segmentor(load_config(args.config, cfg_options=args.cfg_options), args.checkpoint, args.device)
     except (ConfigError, DataError, InferenceError) as error:
         stop(str(error))
     given = dict(block_size=args.block_size, overlap=args.overlap, max_points=args.max_points)

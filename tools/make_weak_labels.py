@@ -14,7 +14,7 @@ from mmengine.config import Config
 from rich.console import Console
 
 import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
-from erda.command_line import add_config_arguments, stop
+from erda.command_line import add_config_arguments, stop, stop_at_bad_settings
 from erda.config import ConfigError, load_config
 from erda.datasets.availability import missing_data
 from erda.evaluation.label_statistics import label_statistics, statistics_table
@@ -44,10 +44,11 @@ def main() -> None:
         cfg = load_config(args.config, cfg_options=args.cfg_options)
         if message := missing_data(cfg, 'train_dataloader'):
             stop(message)
-        if args.stats:
-            count(cfg, args.out)
-        else:
-            store(cfg, args.out, args.verify)
+        with stop_at_bad_settings(args.config):
+            if args.stats:
+                count(cfg, args.out)
+            else:
+                store(cfg, args.out, args.verify)
     except (ConfigError, ValueError, OSError) as error:  # OSError: no permission, a full disk
         stop(str(error))
 

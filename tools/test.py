@@ -19,7 +19,7 @@ from mmengine.config import Config
 from rich.console import Console
 
 import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
-from erda.command_line import add_runner_arguments, read_config, stop
+from erda.command_line import add_runner_arguments, read_config, stop, stop_at_bad_settings
 from erda.datasets.availability import missing_data
 from erda.evaluation.checkpoint_test import build_test_set, config_for_test, has_labels, run_test, weights_sha256
 from erda.evaluation.marked_table import find_marked, update_marked
@@ -60,6 +60,15 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     cfg = read_config(args)
+    try:
+        with stop_at_bad_settings(args.config):
+            test(args, cfg)
+    except OSError as error:  # no permission, a full disk
+        stop(f'{error}.')
+
+
+def test(args: argparse.Namespace, cfg: Config) -> None:
+    """Test the checkpoints, print the table and write what is asked for."""
     if message := missing_data(cfg, 'test_dataloader'):
         stop(message)
     try:

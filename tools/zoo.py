@@ -8,11 +8,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from rich import box
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 import erda  # noqa: F401  Before mmdet3d: installs the portable kernels that it imports.
 from erda.command_line import stop
 from erda.zoo.checkpoint_file import SAFETENSORS
@@ -56,17 +51,13 @@ def list_models(args: argparse.Namespace, metafile: Metafile) -> None:
     if not metafile.models:
         print(f'{metafile.path} lists no models yet.')
         return
-    table = Table(box=box.SIMPLE)
-    for column in ('name', 'config', 'results', 'MB', 'weights'):
-        table.add_column(column, overflow='fold')
-    for model in metafile.models.values():
-        results = '\n'.join(f'{dataset}: ' + ', '.join(f'{metric} {value}' for metric, value in metrics.items())
-                            for dataset, metrics in model.results.items())
+    for model in metafile.models.values():  # no table: names that are cut off or folded cannot be copied
         file = model.files[0]
         place = ('in the repository' if not file.is_remote else
                  'downloaded' if local_path(file, metafile).is_file() else 'to be downloaded')
-        table.add_row(*map(escape, (model.name, model.config, results, f'{file.size / 1e6:.1f}', place)))
-    Console().print(table)
+        print(f'{SCHEME}{model.name}\n  {model.config}\n  {file.size / 1e6:.1f} MB, {place}')
+        for dataset, metrics in model.results.items():
+            print(f'  {dataset}: ' + ', '.join(f'{metric} {value}' for metric, value in metrics.items()))
 
 
 def download_model(args: argparse.Namespace, metafile: Metafile) -> None:

@@ -16,6 +16,9 @@ def test_missing_data(command, tmp_path):
 
 @pytest.mark.parametrize('arguments, message', [
     (['nowhere.py'], 'Cannot read the config nowhere.py'),
+    ([ERDA, '--steps', '5'], 'counts epochs, 36 of them: give --epochs in the place of --steps'),
+    ([ERDA, '--cfg-options', 'val_interval'], "'val_interval' is not KEY=VALUE"),
+    ([ERDA, '--launcher', 'pytorch'], 'is for processes that torchrun starts'),
     ([ERDA, '--amp'], '--amp needs a GPU'),
 ])
 def test_bad_arguments(arguments, message):

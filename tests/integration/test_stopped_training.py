@@ -45,6 +45,24 @@ def train(root, folder, monkeypatch, hooks=(), workers=2, **changes):
     return None
 
 
+def test_ten_lines_say_what_is_trained(semantickitti, tmp_path, monkeypatch, capfd):
+    changes = {'train_cfg.max_iters': 1, 'train_cfg.val_interval': 1, 'param_scheduler.0.total_steps': 1}
+    assert train(semantickitti, tmp_path, monkeypatch, workers=0, **changes) is None
+    shown = capfd.readouterr().out
+    lines = shown.partition('INFO - Training\n')[2].splitlines()[:10]
+    assert [line.split()[0] for line in lines] == [
+        'config', 'data', 'labels', 'network', 'loss', 'steps', 'optimizer', 'seed', 'device', 'folder']
+    assert f'SemanticKittiDataset in {semantickitti}: 3 scans or blocks, 1 for the validation' in lines[1]
+    assert lines[2].endswith('1%, label seed 0') and ' 1 of 2 scans, a validation every 1' in lines[5]
+    assert 'Config:' not in shown and 'Config:\n' in log(tmp_path) and 'miou is the mean over' in log(tmp_path)
+
+
+def test_longer_than_the_schedule(semantickitti, tmp_path, monkeypatch, capfd):
+    assert train(semantickitti, tmp_path, monkeypatch, **{'param_scheduler.0.total_steps': STEPS - 1}) == 2
+    message, = capfd.readouterr().err.strip().splitlines()
+    assert message.startswith('The schedule of the learning rate is 9 steps long') and not (tmp_path / 'work').exists()
+
+
 def spoil(path):
     """Remissions that are not numbers."""
     points = np.fromfile(path, dtype=np.float32).reshape(-1, 4)

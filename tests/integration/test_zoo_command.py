@@ -73,6 +73,15 @@ def test_weights_on_a_server(run, tmp_path):
     assert status == 0 and 'as published' in out and 'not downloaded' in out
 
 
+def test_names_are_whole_at_80_columns(run, monkeypatch):
+    monkeypatch.setenv('COLUMNS', '80')
+    status, out, _ = run('zoo.py', '--metafile', 'projects/ERDA/metafile.yml', 'list')
+    lines = out.splitlines()
+    assert status == 0 and max(map(len, lines)) <= 80
+    assert 'erda://pointnet2_ssg_erda_1pt_synthetic' in lines
+    assert '  projects/ERDA/configs/pointnet2_ssg_erda_1pt_synthetic.py' in lines
+
+
 @pytest.mark.parametrize('arguments, message', [
     (['download', 'other'], 'has no model other'),
     (['verify', 'other'], 'has no model other'),

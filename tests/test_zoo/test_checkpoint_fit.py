@@ -75,6 +75,16 @@ def test_going_on(tmp_path):
         start(tmp_path, resume=True, load_from=str(tmp_path / 'slim.pth'))
 
 
+def test_going_on_beyond_the_schedule(tmp_path):
+    path = write_checkpoint(tmp_path)
+    content = torch.load(path)
+    content['param_schedulers'] = [dict(by_epoch=True, total_steps=36), dict(by_epoch=False, total_steps=2)]
+    torch.save(content, path)
+    assert start(tmp_path, resume=True, load_from=str(path)) is None
+    with pytest.raises(CheckpointError, match='from .*iter_7.pth to 37 epochs: the schedule .* ends after 36. To'):
+        start(tmp_path, resume=True, load_from=str(path), **{'train_cfg.max_epochs': 37})
+
+
 def test_going_on_from_the_latest(tmp_path):
     (tmp_path / 'last_checkpoint').write_text(str(write_checkpoint(tmp_path)))
     assert start(tmp_path, resume=True) is None

@@ -2,7 +2,8 @@
 import argparse
 import os
 import sys
-from typing import NoReturn, Sequence
+from contextlib import contextmanager
+from typing import Any, Iterator, NoReturn, Sequence
 
 from mmengine.config import Config, DictAction
 from rich.console import Console
@@ -18,10 +19,40 @@ def stop(message: str) -> NoReturn:
     sys.exit(2)
 
 
+@contextmanager
+def stop_at_bad_settings(config: str) -> Iterator[None]:
+    """End a command with a sentence where a setting of its config is not valid or does not exist.
+
+    Args:
+        config: file, to be named where the error does not.
+    """
+    try:
+        yield
+    except ConfigError as error:
+        stop(str(error))
+    except (KeyError, TypeError) as error:
+        message = str(error.args[0]) if error.args else ''
+        if 'unexpected keyword argument' in message:
+            stop(f'{config}: {message}. Correct the name of this setting.')
+        if ' registry. ' in message:  # mmengine's, for an unknown type
+            stop(f'{config}: {message.partition(" registry. ")[0]} registry. Correct this type.')
+        raise
+
+
+class _Settings(DictAction):
+    """mmengine's action, which lets an argument without ``=`` end in a traceback."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, *args: Any) -> None:
+        for value in values:
+            if '=' not in value:
+                raise argparse.ArgumentError(self, f'{value!r} is not KEY=VALUE')
+        super().__call__(parser, namespace, values, *args)
+
+
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     """``config`` and what overrides it."""
     parser.add_argument('config', help='config file')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+    parser.add_argument('--cfg-options', nargs='+', action=_Settings, metavar='KEY=VALUE',
                         help='override settings of the config')
 
 
@@ -36,6 +67,9 @@ def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
 def read_config(args: argparse.Namespace) -> Config:
     """The config of these arguments; a config that cannot be read ends the command."""
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    if args.launcher == 'pytorch' and 'RANK' not in os.environ:
+        stop('--launcher pytorch is for processes that torchrun starts: torchrun --nproc_per_node NUMBER '
+             f'{sys.argv[0]} {args.config} --launcher pytorch')
     try:
         return load_config(args.config, args.work_dir, args.cfg_options, args.launcher)
     except ConfigError as error:

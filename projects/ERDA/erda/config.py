@@ -15,7 +15,7 @@ FRAGMENT_VARIABLES = dict(
 
 
 class ConfigError(ValueError):
-    """A config that cannot be read; the message is for a person."""
+    """A config that cannot be read, or a setting that is not valid; the message is for a person."""
 
 
 def load_config(path: str,
@@ -31,12 +31,15 @@ def load_config(path: str,
         launcher: ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
 
     Raises:
-        ConfigError: if the file or one of its bases does not exist or is not Python.
+        ConfigError: if the file or one of its bases does not exist or is not Python, or a setting has no place in it.
     """
     cfg = _read(path)
     cfg.launcher = launcher
-    if cfg_options:
-        cfg.merge_from_dict(cfg_options)
+    try:
+        cfg.merge_from_dict(cfg_options or {})
+    except (KeyError, TypeError, AttributeError) as error:  # a number behind the end of a list, a value in a value
+        settings = ' '.join(f'{key}={value}' for key, value in (cfg_options or {}).items())
+        raise ConfigError(f'{path} has no place for {settings}: {_reason(error)}') from error
     if work_dir:
         cfg.work_dir = work_dir
     elif not cfg.get('work_dir'):
@@ -69,5 +72,12 @@ def with_fragments(path: Path, fragments: Sequence[Path]) -> Config:
 def _read(path: str) -> Config:
     try:
         return Config.fromfile(find_own_config(path) if path.startswith(PREFIX) else path)
-    except (OSError, SyntaxError) as error:
-        raise ConfigError(f'Cannot read the config {path}: {error}') from error
+    except Exception as error:  # a config is Python and may raise anything
+        raise ConfigError(f'Cannot read the config {path}: {_reason(error)}') from error
+
+
+def _reason(error: Exception) -> str:
+    """The message; the name of the error too, where that alone is no sentence."""
+    if isinstance(error, (OSError, SyntaxError, ValueError)):
+        return str(error)
+    return f'{type(error).__name__}: {error.args[0] if error.args else ""}'

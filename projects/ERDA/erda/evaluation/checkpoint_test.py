@@ -1,7 +1,7 @@
 """Runs a checkpoint over the test data of a config."""
 import copy
 from pathlib import Path
-from typing import Any, List, Optional, Sequence
+from typing import List, Optional, Sequence
 
 import numpy as np
 from mmdet3d.datasets import Seg3DDataset
@@ -9,13 +9,14 @@ from mmdet3d.registry import DATASETS
 from mmengine.config import Config, ConfigDict
 from mmengine.hooks import LoggerHook
 from mmengine.registry import init_default_scope
-from mmengine.runner import Runner
 
+from ..config import ConfigError
 from ..files.digest import sha256
 from ..files.unreadable_scan import NamedReading
 from ..zoo.local_weights import SCHEME, fetch_named
 from .confusion_metric import ConfusionMatrixMetric, with_confusion_matrices
 from .predictions import SavePredictions
+from .quiet_runner import QuietRunner
 
 LOGS = 20  # of progress in one test, at least
 
@@ -29,9 +30,9 @@ def build_test_set(cfg: Config) -> Seg3DDataset:
     init_default_scope(cfg.get('default_scope', 'mmdet3d'))
     dataset = DATASETS.build(copy.deepcopy(cfg.test_dataloader.dataset))
     if not isinstance(dataset, Seg3DDataset):
-        raise ValueError(f'The test data are a {type(dataset).__name__}, not a data set for segmentation of mmdet3d.')
+        raise ConfigError(f'The test data are a {type(dataset).__name__}, not a data set for segmentation of mmdet3d.')
     if not len(dataset):
-        raise ValueError(f'The test data of this config ({cfg.test_dataloader.dataset.get("ann_file")}) have no scan.')
+        raise ConfigError(f'The test data of this config ({cfg.test_dataloader.dataset.get("ann_file")}) have no scan.')
     return dataset
 
 
@@ -58,15 +59,15 @@ def config_for_test(cfg: Config, dataset: Seg3DDataset, tta: bool = False) -> Co
     cfg = copy.deepcopy(cfg)
     if tta:
         if 'tta_model' not in cfg or 'tta_pipeline' not in cfg:
-            raise ValueError('The config has no tta_model and tta_pipeline, which --tta needs.')
+            raise ConfigError('The config has no tta_model and tta_pipeline, which --tta needs.')
         cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
         cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
     if has_labels(dataset):
         cfg.test_evaluator = with_confusion_matrices(cfg.test_evaluator)
         names = [str(metric['type']).rpartition('.')[2] for metric in cfg.test_evaluator]
         if 'ConfusionMatrixMetric' not in names:
-            raise ValueError(f'The test_evaluator of the config is {", ".join(names)}: SegMetric or '
-                             'ConfusionMatrixMetric is needed.')
+            raise ConfigError(f'The test_evaluator of the config is {", ".join(names)}: SegMetric or '
+                              'ConfusionMatrixMetric is needed.')
     else:
         cfg.test_evaluator = []
         cfg.test_dataloader.dataset.pipeline = _without_labels(cfg.test_dataloader.dataset.pipeline)
@@ -89,7 +90,7 @@ def run_test(cfg: Config, checkpoint: str, predictions: Optional[Path] = None) -
     """
     cfg = copy.deepcopy(cfg)
     cfg.load_from = checkpoint
-    runner = Runner.from_cfg(cfg)  # a new one for each checkpoint: each meets the same random numbers
+    runner = QuietRunner.from_cfg(cfg)  # a new one for each checkpoint: each meets the same random numbers
     for hook in runner.hooks:
         if isinstance(hook, LoggerHook):  # writes the time that is left
             hook.interval = min(hook.interval, max(len(runner.test_dataloader) // LOGS, 1))

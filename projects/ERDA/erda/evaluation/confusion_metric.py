@@ -88,9 +88,11 @@ def _mean(values: np.ndarray) -> float:
 def with_confusion_matrices(evaluator: Any) -> List[dict]:
     """The metrics of an evaluator's config, with :class:`ConfusionMatrixMetric` in the place of ``SegMetric``."""
     metrics = list(evaluator) if isinstance(evaluator, Sequence) else [evaluator]
-    return [
-        dict(type='ConfusionMatrixMetric', **{key: metric[key] for key in ('collect_device', 'prefix') if key in metric})
-        if str(metric['type']).rpartition('.')[2] == 'SegMetric' else metric for metric in metrics]
+    for i, metric in enumerate(metrics):
+        if str(metric['type']).rpartition('.')[2] == 'SegMetric':
+            settings = {key: metric[key] for key in ('collect_device', 'prefix') if key in metric}
+            metrics[i] = dict(type='ConfusionMatrixMetric', **settings)
+    return metrics
 
 
 @METRICS.register_module()

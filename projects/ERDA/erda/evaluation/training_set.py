@@ -6,6 +6,7 @@ from mmdet3d.registry import DATASETS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from ..config import ConfigError
 from ..files.progress import track
 from ..weak_labels import StoredMasks, WeakLabelDataset, count_per_class
 
@@ -19,7 +20,7 @@ def build_training_set(cfg: Config) -> WeakLabelDataset:
     init_default_scope('mmdet3d')
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
     if not isinstance(dataset, WeakLabelDataset):
-        raise ValueError(f'the training set is a {type(dataset).__name__}, not a WeakLabelDataset')
+        raise ConfigError(f'the training set is a {type(dataset).__name__}, not a WeakLabelDataset')
     return dataset
 
 

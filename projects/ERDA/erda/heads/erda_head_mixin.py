@@ -6,6 +6,8 @@ import torch.nn.functional as F
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
+from ..config import ConfigError
+from ..files.data_error import DataError
 from ..losses.points_per_rank import points_per_rank
 from ..voxelization import mean_per_voxel
 from ..weak_labels import UNLABELED
@@ -72,16 +74,16 @@ class ERDAHeadMixin(Head):
         self.weighted_losses = weighted
         self.awaits_class_weights = bool(weighted)
         if (pseudo_labeler is None) != (loss_erda is None):
-            raise ValueError(f'{type(self).__name__} needs both pseudo_labeler and loss_erda, or neither of them '
-                             '(neither is the sparse-only baseline)')
+            raise ConfigError(f'{type(self).__name__} needs both pseudo_labeler and loss_erda, or neither of them '
+                              '(neither is the sparse-only baseline)')
         loss: Any
         for loss in self.children():
             if hasattr(loss, 'avg_non_ignore'):
                 loss.avg_non_ignore = True
                 loss.register_forward_hook(_mean_over_ranks, with_kwargs=True)
         if 0 <= self.ignore_index < self.num_classes - 1:
-            raise ValueError(f'{type(self).__name__}: ignore_index={self.ignore_index} is one of num_classes='
-                             f'{self.num_classes} classes; map void to the last one or to {self.num_classes}')
+            raise ConfigError(f'{type(self).__name__}: ignore_index={self.ignore_index} is one of num_classes='
+                              f'{self.num_classes} classes; map void to the last one or to {self.num_classes}')
         self.pseudo_labeler = self.loss_erda = None
         self.selection = PointSelection(**(selection or {}))
         self.labelled_weight = labelled_weight
@@ -146,8 +148,8 @@ class ERDAHeadMixin(Head):
     def set_class_weights(self, weights: Sequence[float]) -> None:
         """Set the weights of the losses with ``class_weight='weak'``, one for each class of the dataset."""
         if len(weights) != self.num_real_classes:
-            raise ValueError(f'{type(self).__name__} has {self.num_real_classes} classes, but the labels have '
-                             f'{len(weights)}')
+            raise DataError(f'{type(self).__name__} has {self.num_real_classes} classes, but the labels have '
+                            f'{len(weights)}')
         # The logit of void is never a target, so its weight does not matter.
         padded = [*map(float, weights), *[1.0] * (self.num_classes - len(weights))]
         for name in self.weighted_losses:

@@ -3,6 +3,7 @@ from typing import Optional
 import torch
 from torch import Tensor
 
+from ..config import ConfigError
 from ..weak_labels import UNLABELED
 
 POINTS = ('unlabelled', 'all')
@@ -26,11 +27,11 @@ class PointSelection:
 
     def __init__(self, points: str = 'unlabelled', min_confidence: float = 0.0, top_n: Optional[int] = None) -> None:
         if points not in POINTS:
-            raise ValueError(f'points={points!r} is not one of {POINTS}')
+            raise ConfigError(f'points={points!r} is not one of {POINTS}')
         if not 0 <= min_confidence <= 1:
-            raise ValueError(f'min_confidence={min_confidence} must be in [0, 1]')
+            raise ConfigError(f'min_confidence={min_confidence} must be in [0, 1]')
         if top_n is not None and top_n < 1:
-            raise ValueError(f'top_n={top_n} must be at least 1, or None')
+            raise ConfigError(f'top_n={top_n} must be at least 1, or None')
         self.points = points
         self.min_confidence = min_confidence
         self.top_n = top_n

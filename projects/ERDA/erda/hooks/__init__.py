@@ -6,6 +6,7 @@ from .random_state_hook import RandomStateHook
 from .second_view_hook import SecondViewHook
 from .training_error import TrainingError
 from .training_hooks import add_training_hooks
+from .training_summary_hook import TrainingSummaryHook
 from .unreadable_scan_hook import UnreadableScanHook
 from .weak_class_weight_hook import WeakClassWeightHook, inverse_log_weights
 from .whole_checkpoint_hook import WholeCheckpointHook
@@ -13,6 +14,6 @@ from .whole_file_backend import WholeFileBackend
 
 __all__ = [
     'LossRampHook', 'NonFiniteLossHook', 'PseudoLabelQualityHook', 'RandomStateHook', 'SecondViewHook',
-    'TrainingError', 'UnreadableScanHook', 'WeakClassWeightHook', 'WholeCheckpointHook', 'WholeFileBackend',
-    'add_training_hooks', 'inverse_log_weights'
+    'TrainingError', 'TrainingSummaryHook', 'UnreadableScanHook', 'WeakClassWeightHook', 'WholeCheckpointHook',
+    'WholeFileBackend', 'add_training_hooks', 'inverse_log_weights'
 ]

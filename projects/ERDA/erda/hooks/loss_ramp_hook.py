@@ -5,6 +5,8 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from ..config import ConfigError
+
 
 @HOOKS.register_module()
 class LossRampHook(Hook):
@@ -21,7 +23,7 @@ class LossRampHook(Hook):
 
     def __init__(self, begin: float = 0.1, end: float = 0.3, loss: str = 'loss_erda') -> None:
         if not 0 <= begin <= end <= 1:
-            raise ValueError(f'LossRampHook: begin={begin} and end={end} must be shares of the training in this order')
+            raise ConfigError(f'LossRampHook: begin={begin} and end={end} must be shares of the training in this order')
         self.begin = begin
         self.end = end
         self.loss = loss
@@ -30,7 +32,7 @@ class LossRampHook(Hook):
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         loss = getattr(model.decode_head, self.loss, None)
         if loss is None or not hasattr(loss, 'loss_weight'):
-            raise ValueError(f'LossRampHook: the head has no {self.loss} with a loss_weight')
+            raise ConfigError(f'LossRampHook: the head has no {self.loss} with a loss_weight')
         self._loss, self._full_weight = loss, loss.loss_weight
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Optional[dict] = None) -> None:

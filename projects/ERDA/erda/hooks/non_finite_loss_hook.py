@@ -8,6 +8,7 @@ from mmengine.optim import AmpOptimWrapper
 from mmengine.runner import Runner
 from torch import Tensor
 
+from ..config import ConfigError
 from ..weak_labels import scans_of_batch
 from .training_error import TrainingError
 
@@ -36,7 +37,7 @@ class NonFiniteLossHook(Hook):
 
     def __init__(self, action: str = 'stop', max_skips: int = 10) -> None:
         if action not in ACTIONS:
-            raise ValueError(f'NonFiniteLossHook: action={action!r} must be one of {", ".join(ACTIONS)}')
+            raise ConfigError(f'NonFiniteLossHook: action={action!r} must be one of {", ".join(ACTIONS)}')
         self.action = action
         self.max_skips = max_skips
         self._buffers: List[tuple] = []

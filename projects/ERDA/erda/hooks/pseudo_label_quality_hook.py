@@ -11,6 +11,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor
 
+from ..config import ConfigError
 from ..evaluation.prediction_quality import prediction_quality
 from ..heads import classify_points
 from ..heads.classified_points import evaluation_mode
@@ -57,8 +58,8 @@ class PseudoLabelQualityHook(Hook):
     def before_train(self, runner: Runner) -> None:
         dataset = runner.train_dataloader.dataset
         if not isinstance(dataset, WeakLabelDataset):
-            raise ValueError(f'PseudoLabelQualityHook: the training set is a {type(dataset).__name__}, not a '
-                             'WeakLabelDataset')
+            raise ConfigError(f'PseudoLabelQualityHook: the training set is a {type(dataset).__name__}, not a '
+                              'WeakLabelDataset')
         dataset.full_init()
         with _random_numbers_of(self.seed):
             marked = dataset.for_reports()

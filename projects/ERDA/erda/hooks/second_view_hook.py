@@ -8,6 +8,7 @@ from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
 from torch import Tensor
 
+from ..config import ConfigError
 from ..heads import ClassifierCall, classify_points
 
 
@@ -45,8 +46,8 @@ class SecondViewHook(EMAHook):
                  scale: Tuple[float, float] = (0.95, 1.05),
                  **kwargs) -> None:
         if rotation < 0 or not 0 < scale[0] <= scale[1]:
-            raise ValueError(f'rotation={rotation} must not be negative, and scale={scale} must be positive, the '
-                             'smaller one first')
+            raise ConfigError(f'rotation={rotation} must not be negative, and scale={scale} must be positive, the '
+                              'smaller one first')
         super().__init__(momentum=momentum, **{'update_buffers': True, **kwargs})
         self.rotation = rotation
         self.flip = flip
@@ -55,7 +56,7 @@ class SecondViewHook(EMAHook):
     def before_train(self, runner: Runner) -> None:
         super().before_train(runner)
         if getattr(self.src_model.decode_head, 'pseudo_labeler', None) is None:
-            raise ValueError('SecondViewHook: the head has no pseudo_labeler that could look at the second view')
+            raise ConfigError('SecondViewHook: the head has no pseudo_labeler that could look at the second view')
         if self.flip is None:
             self.flip = _flips(runner.train_dataloader.dataset)
 

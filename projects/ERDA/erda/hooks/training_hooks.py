@@ -1,6 +1,6 @@
 from mmengine.config import Config
 
-TRAINING_HOOKS = ('RandomStateHook', 'NonFiniteLossHook', 'UnreadableScanHook')
+TRAINING_HOOKS = ('TrainingSummaryHook', 'RandomStateHook', 'NonFiniteLossHook', 'UnreadableScanHook')
 
 
 def add_training_hooks(cfg: Config) -> None:

@@ -3,6 +3,7 @@ from mmdet3d.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from ..config import ConfigError
 from ..evaluation.training_set import count_labels_per_class
 from ..heads import ERDAHeadMixin
 from ..weak_labels import WeakLabelDataset
@@ -42,14 +43,14 @@ class WeakClassWeightHook(Hook):
     def before_train(self, runner: Runner) -> None:
         heads = [head for head in runner.model.modules() if isinstance(head, ERDAHeadMixin) and head.weighted_losses]
         if not heads:
-            raise ValueError("WeakClassWeightHook: no loss of the model has class_weight='weak'")
+            raise ConfigError("WeakClassWeightHook: no loss of the model has class_weight='weak'")
         dataset = runner.train_dataloader.dataset
         if not isinstance(dataset, WeakLabelDataset):
-            raise ValueError(f'WeakClassWeightHook: the training set is a {type(dataset).__name__}, not a '
-                             'WeakLabelDataset')
+            raise ConfigError(f'WeakClassWeightHook: the training set is a {type(dataset).__name__}, not a '
+                              'WeakLabelDataset')
         labels_per_class = count_labels_per_class(dataset)
         if not labels_per_class.any():
-            raise ValueError(f'WeakClassWeightHook: no point of the training set is labelled ({dataset.budget})')
+            raise ConfigError(f'WeakClassWeightHook: no point of the training set is labelled ({dataset.budget})')
         weights = inverse_log_weights(labels_per_class)
         for head in heads:
             head.set_class_weights(weights.tolist())

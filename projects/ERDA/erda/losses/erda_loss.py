@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
+from ..config import ConfigError
 from .functional import ALIGNMENT_FORMS, log_alignment, log_entropy, soft_cross_entropy
 from .points_per_rank import points_per_rank
 
@@ -37,11 +38,11 @@ class ERDALoss(nn.Module):
                  gradient: str = 'both') -> None:
         super().__init__()
         if alignment not in ALIGNMENT_FORMS:
-            raise ValueError(f'alignment={alignment!r} is not one of {ALIGNMENT_FORMS}')
+            raise ConfigError(f'alignment={alignment!r} is not one of {ALIGNMENT_FORMS}')
         if entropy_weight < 0 or loss_weight < 0:
-            raise ValueError(f'entropy_weight={entropy_weight} and loss_weight={loss_weight} must not be negative')
+            raise ConfigError(f'entropy_weight={entropy_weight} and loss_weight={loss_weight} must not be negative')
         if gradient not in GRADIENTS:
-            raise ValueError(f'gradient={gradient!r} is not one of {GRADIENTS}')
+            raise ConfigError(f'gradient={gradient!r} is not one of {GRADIENTS}')
         self.alignment = alignment
         self.entropy_weight = entropy_weight
         self.loss_weight = loss_weight

@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
+from ..config import ConfigError
 from .points_per_rank import points_per_rank
 
 
@@ -23,7 +24,7 @@ class OneHotLoss(nn.Module):
     def __init__(self, loss_weight: float = 0.1) -> None:
         super().__init__()
         if loss_weight < 0:
-            raise ValueError(f'loss_weight={loss_weight} must not be negative')
+            raise ConfigError(f'loss_weight={loss_weight} must not be negative')
         self.loss_weight = loss_weight
 
     def forward(self, pseudo_logits: Tensor, seg_logits: Tensor, mask: Optional[Tensor] = None) -> Tensor:

@@ -1,6 +1,8 @@
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
+from ..config import ConfigError
+
 
 @MODELS.register_module()
 class PredictionPseudoLabeler(nn.Module):
@@ -23,7 +25,7 @@ class PredictionPseudoLabeler(nn.Module):
     def __init__(self, in_channels: int, num_classes: int, temperature: float = 1.0) -> None:
         super().__init__()
         if temperature <= 0:
-            raise ValueError(f'temperature={temperature} must be positive')
+            raise ConfigError(f'temperature={temperature} must be positive')
         self.num_classes = num_classes
         self.temperature = temperature
 

@@ -1,5 +1,7 @@
 from torch import Tensor, nn
 
+from ..config import ConfigError
+
 
 class Projection(nn.Sequential):
     """Linear layers with BatchNorm and ReLU in between; one row alone is normalised as in evaluation.
@@ -16,7 +18,7 @@ class Projection(nn.Sequential):
 
     def __init__(self, in_channels: int, hidden_channels: int, out_channels: int, num_layers: int) -> None:
         if num_layers < 1:
-            raise ValueError(f'num_layers={num_layers} must be at least 1')
+            raise ConfigError(f'num_layers={num_layers} must be at least 1')
         layers, channels = [], in_channels
         for _ in range(num_layers - 1):
             layers += [nn.Linear(channels, hidden_channels, bias=False), nn.BatchNorm1d(hidden_channels), nn.ReLU()]

@@ -7,6 +7,7 @@ from mmdet3d.registry import MODELS
 from mmengine.dist import all_reduce
 from torch import Tensor, nn
 
+from ..config import ConfigError
 from .cosine_similarity import cosine_similarity
 from .projection import Projection
 
@@ -54,9 +55,9 @@ class PrototypePseudoLabeler(nn.Module):
                  learn_scale: bool = False) -> None:
         super().__init__()
         if not 0 <= momentum < 1:
-            raise ValueError(f'momentum={momentum} must be in [0, 1)')
+            raise ConfigError(f'momentum={momentum} must be in [0, 1)')
         if scale <= 0:
-            raise ValueError(f'scale={scale} must be positive')
+            raise ConfigError(f'scale={scale} must be positive')
         hidden_channels, out_channels = hidden_channels or in_channels, out_channels or in_channels
         self.num_classes = num_classes
         self.momentum = momentum

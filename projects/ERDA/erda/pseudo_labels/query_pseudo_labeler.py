@@ -4,6 +4,7 @@ import torch
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
+from ..config import ConfigError
 from .cosine_similarity import cosine_similarity
 from .projection import Projection
 
@@ -51,11 +52,11 @@ class QueryPseudoLabeler(nn.Module):
         super().__init__()
         hidden_channels, out_channels = hidden_channels or in_channels, out_channels or in_channels
         if num_refinements < 1 or num_samples < 1:
-            raise ValueError(f'num_refinements={num_refinements} and num_samples={num_samples} must be at least 1')
+            raise ConfigError(f'num_refinements={num_refinements} and num_samples={num_samples} must be at least 1')
         if out_channels % num_heads:
-            raise ValueError(f'out_channels={out_channels} must be a multiple of num_heads={num_heads}')
+            raise ConfigError(f'out_channels={out_channels} must be a multiple of num_heads={num_heads}')
         if scale <= 0:
-            raise ValueError(f'scale={scale} must be positive')
+            raise ConfigError(f'scale={scale} must be positive')
         self.num_classes = num_classes
         self.num_samples = num_samples
         self.scale = scale

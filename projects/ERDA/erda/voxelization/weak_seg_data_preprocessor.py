@@ -5,6 +5,7 @@ from mmdet3d.models.data_preprocessors import Det3DDataPreprocessor
 from mmdet3d.registry import MODELS
 from torch import Tensor
 
+from ..files.data_error import DataError
 from ..weak_labels import is_labelled
 from .voxel_labels import VoxelGrid, occupied_voxels, vote_voxel_labels
 
@@ -54,7 +55,7 @@ class WeakSegDataPreprocessor(Det3DDataPreprocessor):
             return super().voxelize(points, data_samples)
         for scan, sample in zip(points, data_samples):
             if len(scan) == 0:
-                raise ValueError(f'{sample.metainfo.get("lidar_path", "a scan")} has no point left to voxelize')
+                raise DataError(f'{sample.metainfo.get("lidar_path", "a scan")} has no point left to voxelize')
         if self.voxel_type == 'minkunet':
             return self._voxelize_minkunet(points, data_samples)
         return super().voxelize(points, data_samples)  # which calls get_voxel_seg

@@ -8,6 +8,8 @@ from typing import Callable, NamedTuple, Optional
 import numpy as np
 from mmengine.registry import Registry
 
+from ..config import ConfigError
+from ..files.data_error import DataError
 from .grid_subsampling import grid_subsample
 
 # The value of an unlabelled point in a label array: void is the dataset's ignore index, a label is 0 to K-1.
@@ -64,8 +66,8 @@ def scan_name(path: str, data_root: str) -> str:
     """
     name = osp.relpath(path, data_root).replace(os.sep, '/')
     if name.startswith('../'):
-        raise ValueError(f'{path} is not under data_root={data_root!r}: weak labels are drawn from the path '
-                         'below data_root, so that they do not depend on where the data is')
+        raise DataError(f'{path} is not under data_root={data_root!r}: weak labels are drawn from the path '
+                        'below data_root, so that they do not depend on where the data is')
     return name
 
 
@@ -136,7 +138,7 @@ class PointBudget(Budget):
     def __init__(self, base: Optional[dict] = None) -> None:
         if base is not None:
             if set(base) != {'voxel_size'} or not base['voxel_size'] > 0:
-                raise ValueError(f'{type(self).__name__}: base={dict(base)} must be dict(voxel_size=METRES)')
+                raise ConfigError(f'{type(self).__name__}: base={dict(base)} must be dict(voxel_size=METRES)')
             self.voxel_size = base['voxel_size']
 
     def weaken(self, labels: np.ndarray, num_classes: int, scan: Scan) -> np.ndarray:
@@ -144,8 +146,8 @@ class PointBudget(Budget):
             seen = self.labelled(labels, num_classes, scan.rng)
         else:
             if scan.points is None:
-                raise ValueError(f'{type(self).__name__} with base=dict(voxel_size={self.voxel_size}) needs the '
-                                 f'points of {scan.path}: load them before the labels')
+                raise ConfigError(f'{type(self).__name__} with base=dict(voxel_size={self.voxel_size}) needs the '
+                                  f'points of {scan.path}: load them before the labels')
             subsampled = grid_subsample(scan.points, self.voxel_size)
             seen = np.zeros(len(labels), dtype=bool)
             seen[subsampled[self.labelled(labels[subsampled], num_classes, scan.rng)]] = True
@@ -292,13 +294,13 @@ class GivenLabels(Budget):
 
 def _in_unit_interval(budget: str, ratio: float) -> float:
     if not 0 < ratio <= 1:
-        raise ValueError(f'{budget}: ratio={ratio} must be in (0, 1]; 1% is 0.01')
+        raise ConfigError(f'{budget}: ratio={ratio} must be in (0, 1]; 1% is 0.01')
     return ratio
 
 
 def _at_least_one(budget: str, num_points: int) -> int:
     if num_points < 1:
-        raise ValueError(f'{budget}: num_points={num_points} must be at least 1')
+        raise ConfigError(f'{budget}: num_points={num_points} must be at least 1')
     return num_points
 
 

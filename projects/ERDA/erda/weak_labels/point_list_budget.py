@@ -6,6 +6,7 @@ from zipfile import BadZipFile
 import numpy as np
 import torch
 
+from ..files.data_error import DataError
 from .budgets import BUDGETS, UNLABELED, Budget, Scan, is_class
 
 # Rebuilds an array; files carry the name of the NumPy that wrote them.
@@ -41,12 +42,12 @@ class PointListBudget(Budget):
     def weaken(self, labels: np.ndarray, num_classes: int, scan: Scan) -> np.ndarray:
         scene = Path(scan.path).stem
         if scene not in self.points:
-            raise ValueError(f'{self.file} lists no points of {scene}. It must have every scan of the training set.')
+            raise DataError(f'{self.file} lists no points of {scene}. It must have every scan of the training set.')
         points = self.points[scene]
         if len(points) and not 0 <= points.min() <= points.max() < len(labels):
             wrong = points[(points < 0) | (points >= len(labels))][0]
-            raise ValueError(f'{self.file} lists point {wrong} of {scene}, which has {len(labels)} points. They do not '
-                             'belong together.')
+            raise DataError(f'{self.file} lists point {wrong} of {scene}, which has {len(labels)} points. They do not '
+                            'belong together.')
         seen = ~is_class(labels, num_classes)
         seen[points] = True
         return np.where(seen, labels, UNLABELED)
@@ -57,8 +58,8 @@ class PointListBudget(Budget):
 
 def _read_point_lists(path: Path) -> Dict[str, np.ndarray]:
     if path.suffix != '.npz' and torch.__version__ < '2.5':  # can allow-list nothing
-        raise ValueError(f'{path}: reading a file of torch.save safely needs torch 2.5 or later; with '
-                         f'{torch.__version__} save the same arrays with numpy.savez.')
+        raise DataError(f'{path}: reading a file of torch.save safely needs torch 2.5 or later; with '
+                        f'{torch.__version__} save the same arrays with numpy.savez.')
     try:
         if path.suffix == '.npz':
             with np.load(path) as arrays:
@@ -69,19 +70,19 @@ def _read_point_lists(path: Path) -> Dict[str, np.ndarray]:
             with torch.serialization.safe_globals([each for each in _ARRAY_CLASSES if each not in allowed]):
                 lists = torch.load(path, map_location='cpu', weights_only=True)
     except FileNotFoundError as error:
-        raise ValueError(f'{path} does not exist: PointListBudget needs the file of point lists. Download it, or name '
-                         'it with budget=dict(file=...).') from error
+        raise DataError(f'{path} does not exist: PointListBudget needs the file of point lists. Download it, or name '
+                        'it with budget=dict(file=...).') from error
     except (pickle.UnpicklingError, BadZipFile, RuntimeError, ValueError, EOFError, OSError) as error:
-        raise ValueError(f'{path} is not a file of point lists, neither a .npz nor a dictionary of arrays from '
-                         'torch.save.') from error
+        raise DataError(f'{path} is not a file of point lists, neither a .npz nor a dictionary of arrays from '
+                        'torch.save.') from error
     if not isinstance(lists, dict):
-        raise ValueError(f'{path} holds a {type(lists).__name__}, not a dictionary from scenes to their points.')
+        raise DataError(f'{path} holds a {type(lists).__name__}, not a dictionary from scenes to their points.')
     return {str(scene): _indices(path, scene, points) for scene, points in lists.items()}
 
 
 def _indices(path: Path, scene: str, points: object) -> np.ndarray:
     indices = np.asarray(points)
     if indices.ndim != 1 or (indices.dtype.kind not in 'iu' and indices.size):
-        raise ValueError(f'{path}: the points of {scene} are {indices.dtype} of shape {indices.shape}, not a list of '
-                         'point numbers.')
+        raise DataError(f'{path}: the points of {scene} are {indices.dtype} of shape {indices.shape}, not a list of '
+                        'point numbers.')
     return indices.astype(np.int64)

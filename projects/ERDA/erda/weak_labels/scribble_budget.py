@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..files.data_error import DataError
 from .budgets import BUDGETS, UNLABELED, Budget, Scan, is_class
 
 
@@ -26,15 +27,15 @@ class ScribbleBudget(Budget):
         points = Path(scan.path)
         path = points.parents[1] / self.folder / f'{points.stem}.label'
         if not path.is_file():
-            raise ValueError(f'{path} does not exist: ScribbleBudget needs a scribble file for every scan. Unpack the '
-                             f'scribbles beside {points.parent}, or name their folder with budget=dict(folder=...).')
+            raise DataError(f'{path} does not exist: ScribbleBudget needs a scribble file for every scan. Unpack the '
+                            f'scribbles beside {points.parent}, or name their folder with budget=dict(folder=...).')
         raw_ids = np.fromfile(path, dtype=np.uint32) & 0xFFFF
         if len(raw_ids) != len(labels):
-            raise ValueError(f'{path} has {len(raw_ids)} labels, but {points} has {len(labels)} points. They do not '
-                             'belong together.')
+            raise DataError(f'{path} has {len(raw_ids)} labels, but {points} has {len(labels)} points. They do not '
+                            'belong together.')
         assert scan.label_mapping is not None  # the data set gives it
         if len(raw_ids) and raw_ids.max() >= len(scan.label_mapping):
-            raise ValueError(f'{path}: label id {raw_ids.max()} is not one of the dataset. Map it to its ids first.')
+            raise DataError(f'{path}: label id {raw_ids.max()} is not one of the dataset. Map it to its ids first.')
         hidden = np.where(is_class(labels, num_classes), UNLABELED, labels)
         return np.where(raw_ids == 0, hidden, scan.label_mapping[raw_ids])
 

@@ -5,6 +5,7 @@ from typing import Dict, Mapping, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 
+from ..files.data_error import DataError
 from ..files.digest import sha256
 from .budgets import UNLABELED, Budget, Scan, is_class
 
@@ -72,10 +73,10 @@ class StoredMasks(Budget):
         self.labels_per_class = np.array(list(self.manifest['labels_per_class'].values()), dtype=np.int64)
         self.masks = index_masks(self.manifest.pop('scans'))
         if not self.path.is_file():
-            raise ValueError(f'{self.path} does not exist, but {self.manifest_path} does. Write the masks again.')
+            raise DataError(f'{self.path} does not exist, but {self.manifest_path} does. Write the masks again.')
         if sha256(self.path) != self.manifest['sha256']:
-            raise ValueError(f'{self.path} is not the file that {self.manifest_path} was written for: its sha256 '
-                             'differs. Write the masks again.')
+            raise DataError(f'{self.path} is not the file that {self.manifest_path} was written for: its sha256 '
+                            'differs. Write the masks again.')
 
     def check(self,
               scans: Mapping[str, Optional[int]],
@@ -97,12 +98,12 @@ class StoredMasks(Budget):
         for what, expected in (('budget', budget), ('seed', seed), ('classes', list(classes))):
             stored = self.manifest[what]
             if expected is not None and stored != expected:
-                raise ValueError(f'{self.manifest_path} has {what}={stored}, but this config has {what}={expected}. '
-                                 'Change the config, or write masks for it to another folder.')
+                raise DataError(f'{self.manifest_path} has {what}={stored}, but this config has {what}={expected}. '
+                                'Change the config, or write masks for it to another folder.')
         missing = [scan for scan in scans if scan not in self.masks]
         if missing:
-            raise ValueError(f'{self.manifest_path} lacks {len(missing)} scans of the dataset, the first is '
-                             f'{missing[0]}. Write masks for this dataset to another folder.')
+            raise DataError(f'{self.manifest_path} lacks {len(missing)} scans of the dataset, the first is '
+                            f'{missing[0]}. Write masks for this dataset to another folder.')
         for scan, points in scans.items():
             if points is not None:
                 self.check_points(scan, points)
@@ -110,8 +111,8 @@ class StoredMasks(Budget):
     def check_points(self, scan: str, points: int) -> None:
         """Raise a ValueError unless the mask of the scan of this name is for so many points."""
         if (stored := self.masks[scan].points) != points:
-            raise ValueError(f'{self.manifest_path}: the mask of {scan} is for {stored} points, but the scan has '
-                             f'{points}. They do not belong together.')
+            raise DataError(f'{self.manifest_path}: the mask of {scan} is for {stored} points, but the scan has '
+                            f'{points}. They do not belong together.')
 
     def read(self, scan: str) -> np.ndarray:
         """``[N]`` bool, true for the labelled points of the scan of this name."""
@@ -125,7 +126,7 @@ class StoredMasks(Budget):
 
     def weaken(self, labels: np.ndarray, num_classes: int, scan: Scan) -> np.ndarray:
         if scan.name not in self.masks:
-            raise ValueError(f'{self.manifest_path} has no mask of {scan.path}.')
+            raise DataError(f'{self.manifest_path} has no mask of {scan.path}.')
         self.check_points(scan.name, len(labels))
         return np.where(self.read(scan.name) | ~is_class(labels, num_classes), labels, UNLABELED)
 
@@ -146,10 +147,10 @@ def _read_manifest(path: Path) -> dict:
     try:
         manifest = json.loads(path.read_text())
     except FileNotFoundError as error:
-        raise ValueError(f'{path} does not exist. Write the masks: python tools/make_weak_labels.py CONFIG -o '
-                         f'{path.parent}') from error
+        raise DataError(f'{path} does not exist. Write the masks: python tools/make_weak_labels.py CONFIG -o '
+                        f'{path.parent}') from error
     except json.JSONDecodeError as error:
-        raise ValueError(f'{path} is damaged: {error}. Write the masks again.') from error
+        raise DataError(f'{path} is damaged: {error}. Write the masks again.') from error
     if missing := REQUIRED - set(manifest):
-        raise ValueError(f'{path} is damaged: it lacks {", ".join(sorted(missing))}. Write the masks again.')
+        raise DataError(f'{path} is damaged: it lacks {", ".join(sorted(missing))}. Write the masks again.')
     return manifest

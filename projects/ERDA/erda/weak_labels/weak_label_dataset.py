@@ -7,6 +7,7 @@ import numpy as np
 from mmdet3d.registry import DATASETS
 from mmengine.dataset import BaseDataset, Compose
 
+from ..config import ConfigError
 from .apply_weak_labels import ApplyWeakLabels
 from .budgets import BUDGETS, Budget, scan_name
 from .mark_hidden_labels import MarkHiddenLabels
@@ -62,13 +63,13 @@ class WeakLabelDataset:
                  masks: Optional[str] = None,
                  on_unreadable: str = 'stop') -> None:
         if dataset.get('test_mode', False):
-            raise ValueError('WeakLabelDataset hides labels from training; a dataset in test mode must keep them all')
+            raise ConfigError('WeakLabelDataset hides labels from training; a dataset in test mode must keep them all')
         if budget is None and masks is None:
-            raise ValueError('WeakLabelDataset needs budget=dict(type=...), or masks=FOLDER that was written by '
-                             'tools/make_weak_labels.py')
+            raise ConfigError('WeakLabelDataset needs budget=dict(type=...), or masks=FOLDER that was written by '
+                              'tools/make_weak_labels.py')
         if on_unreadable not in ON_UNREADABLE:
-            raise ValueError(f'WeakLabelDataset: on_unreadable={on_unreadable!r} must be one of '
-                             f'{", ".join(ON_UNREADABLE)}')
+            raise ConfigError(f'WeakLabelDataset: on_unreadable={on_unreadable!r} must be one of '
+                              f'{", ".join(ON_UNREADABLE)}')
         dataset = copy.deepcopy(dataset)
         pipeline = dataset.pop('pipeline', [])
         self.dataset: BaseDataset = DATASETS.build({**dataset, 'pipeline': []})
@@ -89,8 +90,8 @@ class WeakLabelDataset:
         weak = _read_weak_labels(pipeline, read, hide)
         reading = next((transform for transform in weak if transform['type'] == ReadScan.__name__), None)
         if reading is None:
-            raise ValueError('WeakLabelDataset: the pipeline loads no semantic labels (no PointSegClassMapping and no '
-                             'LoadAnnotations3D with with_seg_3d=True at its top level)')
+            raise ConfigError('WeakLabelDataset: the pipeline loads no semantic labels (no PointSegClassMapping and no '
+                              'LoadAnnotations3D with with_seg_3d=True at its top level)')
         self._load = Compose([{**reading, 'on_unreadable': 'stop', 'transforms': reading['transforms'][:-1]}])
         self._hide = Compose([hide])
         self.dataset.pipeline = Compose(weak)

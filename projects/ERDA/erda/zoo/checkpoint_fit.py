@@ -10,6 +10,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner.checkpoint import find_latest_checkpoint
 from torch import nn
 
+from ..schedule import training_length
 from .checkpoint_file import read_checkpoint
 from .errors import CheckpointError
 
@@ -90,6 +91,8 @@ def check_training_start(cfg: Config) -> Optional[str]:
     if cfg.get('resume') and not {'meta', 'message_hub', 'optimizer'} <= checkpoint.keys():
         raise CheckpointError(f'{source} holds weights alone, no state of a training run to go on with. To start from '
                               f'them: --cfg-options load_from={source}')
+    if cfg.get('resume'):
+        _check_schedules(checkpoint, source, cfg)
     fit = load_what_fits(_network(cfg), checkpoint)
     if not fit.wrong:
         return None
@@ -104,6 +107,16 @@ def check_training_start(cfg: Config) -> Optional[str]:
         return None
     return (f'{source} fits this network in {len(fit.loaded)} weights; {len(wrong)} do not fit and start with random '
             f'values or are left out, such as {wrong[0]}.')
+
+
+def _check_schedules(checkpoint: dict, source: str, cfg: Config) -> None:
+    """A training that goes on has the schedules of its checkpoint, whatever the config says."""
+    unit, _, length = training_length(cfg)
+    for state in checkpoint.get('param_schedulers') or []:
+        if state.get('by_epoch') == (unit == 'epochs') and state.get('total_steps', length) < length:
+            raise CheckpointError(f'Training cannot go on from {source} to {length} {unit}: the schedule of its '
+                                  f'learning rate ends after {state["total_steps"]}. To start from its weights with '
+                                  f'a new schedule: --cfg-options load_from={source}')
 
 
 def _network(cfg: Config) -> nn.Module:
