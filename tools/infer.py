@@ -90,13 +90,14 @@ def main() -> None:
     columns = (TextColumn('{task.description}'), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
                TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
+        say = partial(progress.console.print, markup=False, highlight=False, soft_wrap=True)
         files = progress.add_task(f'{len(pairs)} files', total=len(pairs))
         for source, target in pairs:
             bars = {}
             try:
                 label_file(source, target, segmentor, outputs, layout,
-                           advance=partial(show, progress, bars, escape(source.name)))
-                progress.console.print(f'{source} -> {target}', markup=False, highlight=False)
+                           advance=partial(show, progress, bars, escape(source.name)), inform=say)
+                say(f'{source} -> {target}')
             except (PointCloudError, InferenceError) as error:
                 errors.append(str(error))
             except OSError as error:

@@ -15,13 +15,16 @@ import sys
 from pathlib import Path
 from typing import Dict, List, Optional, Tuple
 
+from mmdet3d.datasets import Seg3DDataset
 from mmengine.config import Config
 from rich.console import Console
 
 import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
+from erda.clouds.feature_ranges import META_KEY, FeatureRange, from_plain
 from erda.command_line import add_runner_arguments, read_config, stop, stop_at_bad_settings
 from erda.datasets.availability import missing_data
 from erda.evaluation.checkpoint_test import build_test_set, config_for_test, has_labels, run_test, weights_sha256
+from erda.evaluation.dataset_ranges import far_scans
 from erda.evaluation.marked_table import find_marked, update_marked
 from erda.evaluation.test_report import (
     CheckpointResult,
@@ -37,6 +40,8 @@ from erda.evaluation.trained_labels import TrainedLabels, count_labels, trained_
 from erda.files.data_error import DataError
 from erda.zoo.checkpoint_file import read_checkpoint
 from erda.zoo.checkpoint_fit import check_weights
+
+MAX_WARNINGS = 5
 
 
 def parse_args() -> argparse.Namespace:
@@ -78,7 +83,7 @@ def test(args: argparse.Namespace, cfg: Config) -> None:
         check_labels(has_labels(dataset), args)
         test_cfg = config_for_test(cfg, dataset, args.tta)
         for checkpoint in args.checkpoints:
-            check_weights(cfg, checkpoint)
+            warn_of_ranges(dataset, from_plain(check_weights(cfg, checkpoint).get(META_KEY)), checkpoint)
     except ValueError as error:  # of data, checkpoints and marks: messages for a person
         stop(str(error))
     results, console = [], Console()
@@ -110,6 +115,15 @@ def test(args: argparse.Namespace, cfg: Config) -> None:
         write_report(args.out, results, command)
     if table:
         update_marked(*table, as_report(results, command))
+
+
+def warn_of_ranges(dataset: Seg3DDataset, trained: Dict[str, FeatureRange], checkpoint: str) -> None:
+    """Say which of the files that are looked at are far from what the checkpoint was trained on."""
+    far = far_scans(dataset, trained) if trained else []
+    for sentence in far[:MAX_WARNINGS]:
+        print(f'{checkpoint}: {sentence}', file=sys.stderr)
+    if len(far) > MAX_WARNINGS:
+        print(f'{checkpoint}: and {len(far) - MAX_WARNINGS} more like these.', file=sys.stderr)
 
 
 def checkpoint_names(args: argparse.Namespace) -> List[str]:

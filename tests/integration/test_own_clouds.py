@@ -56,8 +56,7 @@ def test_worked_example(tiles, tmp_path):
     assert '400 points to label' in succeeds('tools/suggest_points.py', folder, *clicks)
     description.write_text(text + 'clicks: clicks/suggested_points.csv\n')
     config = folder / 'minkunet_erda.py'
-    short = ['max_iters=2', 'train_cfg.max_iters=2', 'train_cfg.val_interval=2', 'param_scheduler.0.total_steps=2']
-    succeeds('tools/train.py', config, '--work-dir', work, '--cfg-options', *short)
+    succeeds('tools/train.py', config, '--work-dir', work, '--steps', 2)
     succeeds('tools/infer.py', config, work / 'iter_2.pth', folder, '-o', out, '--entropy')
     for source in folder.glob('*.laz'):
         before, after = laspy.read(source), laspy.read(out / source.name)

@@ -34,7 +34,7 @@ def set_length(cfg: Config, length: int, unit: str = 'steps') -> None:
             if name in schedule:
                 schedule[name] = _scaled(schedule[name], length, before)
         if 'begin' in schedule and 'end' in schedule:
-            schedule.end = max(schedule.end, schedule.begin + 1)
+            schedule['end'] = max(schedule['end'], schedule['begin'] + 1)
 
 
 def check_length(cfg: Config) -> Optional[str]:
@@ -48,7 +48,7 @@ def check_length(cfg: Config) -> Optional[str]:
     unit, key, length = training_length(cfg)
     for place, schedule in _schedules(cfg, unit):
         total = schedule.get('total_steps')
-        if total is None or not str(schedule.type).startswith('OneCycle'):
+        if total is None or not str(schedule['type']).startswith('OneCycle'):
             continue
         if total < length:
             raise ConfigError(f'The schedule of the learning rate is {total} {unit} long ({place}.total_steps), the '
@@ -75,7 +75,7 @@ def training_length(cfg: Config) -> Tuple[str, str, int]:
 
 def _schedules(cfg: Config, unit: str) -> Iterator[Tuple[str, dict]]:
     """Where each schedule is that counts this unit, and its config."""
-    schedules = cfg.get('param_scheduler') or []
+    schedules: Any = cfg.get('param_scheduler') or []
     named: List[Tuple[str, dict]] = [('param_scheduler', schedules)] if 'type' in schedules else [
         (f'param_scheduler.{i}', schedule) for i, schedule in enumerate(schedules) if isinstance(schedule, dict)]
     for place, schedule in named:

@@ -1,6 +1,7 @@
 from mmengine.config import Config
 
-TRAINING_HOOKS = ('TrainingSummaryHook', 'RandomStateHook', 'NonFiniteLossHook', 'UnreadableScanHook')
+TRAINING_HOOKS = (
+    'TrainingSummaryHook', 'FeatureRangeHook', 'RandomStateHook', 'NonFiniteLossHook', 'UnreadableScanHook')
 
 
 def add_training_hooks(cfg: Config) -> None:

@@ -73,6 +73,6 @@ def _steps(runner: Runner) -> str:
 
 
 def _schedules(cfg: Any) -> Iterable[str]:
-    schedules = cfg.get('param_scheduler') or []
+    schedules: Any = cfg.get('param_scheduler') or []
     for schedule in [schedules] if 'type' in schedules else schedules:
         yield str(schedule['type'])

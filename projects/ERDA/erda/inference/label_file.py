@@ -6,7 +6,8 @@ from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequenc
 
 import numpy as np
 
-from ..clouds.cloud_files import copy_with_fields, iter_point_cloud
+from ..clouds.cloud_files import PointCloud, copy_with_fields, iter_point_cloud
+from ..clouds.feature_ranges import SAMPLED_POINTS, far_features, ranges_of
 from .block_prediction import BlockLayout, predict_blocks
 from .errors import InferenceError
 from .segmentor import Segmentor
@@ -32,7 +33,8 @@ def label_file(source: Path,
                outputs: Outputs = CLASS_ONLY,
                layout: Optional[BlockLayout] = None,
                chunk_points: int = 1_000_000,
-               advance: Callable[[str, int, int], None] = lambda stage, points, total: None) -> None:
+               advance: Callable[[str, int, int], None] = lambda stage, points, total: None,
+               inform: Callable[[str], None] = lambda sentence: None) -> None:
     """Write a copy of a file with the class of every point; it appears only when complete.
 
     Memory is bounded by ``chunk_points`` and by the largest block, not by the file. A temporary folder beside the
@@ -47,30 +49,34 @@ def label_file(source: Path,
         chunk_points: points that are read and written at a time.
         advance: called with ``'reading'``, ``'predicting'`` or ``'writing'``, the points just done, and all points (0
             while they are not known).
+        inform: called before anything is predicted with a sentence on each feature far from the training.
 
     Raises:
         PointCloudError: if the source cannot be read or the target cannot be written.
         InferenceError: if the file has not what the network needs.
     """
     try:
-        _label_file(source, target, segmentor, outputs, layout, chunk_points, advance)
+        _label_file(source, target, segmentor, outputs, layout, chunk_points, advance, inform)
     except InferenceError as error:
         raise InferenceError(f'{source}: {error}.') from error
 
 
 def _label_file(source: Path, target: Path, segmentor: Segmentor, outputs: Outputs, layout: Optional[BlockLayout],
-                chunk_points: int, advance: Callable[[str, int, int], None]) -> None:
+                chunk_points: int, advance: Callable[[str, int, int], None], inform: Callable[[str], None]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     inputs = segmentor.inputs
     layout = layout or inputs.layout
     with tempfile.TemporaryDirectory(prefix=f'.{target.name}.', dir=target.parent) as folder:
         store = TileStore(Path(folder), layout.block_size, len(inputs.classes))
-        fields = None
+        fields, samples = None, []
         for chunk in iter_point_cloud(source, chunk_points):
             if fields is None:
                 fields = inputs.fields_of(chunk.fields)
             store.add(chunk, fields)
+            samples.append(inputs.features(_some_points(chunk, fields)))
             advance('reading', len(chunk.xyz), 0)
+        for sentence in far_features(ranges_of(samples), segmentor.trained_ranges):
+            inform(f'{source}: {sentence}.')
         predict_blocks(store, layout, segmentor.probabilities,
                        lambda points: advance('predicting', points, store.num_points))
         class_field = 'classification' if source.suffix.lower() in OWN_CLASS_FIELD else 'predicted_class'
@@ -81,6 +87,11 @@ def _label_file(source: Path, target: Path, segmentor: Segmentor, outputs: Outpu
                 advance('writing', len(probabilities), store.num_points)
 
         copy_with_fields(source, target, new_fields(), chunk_points)
+
+
+def _some_points(chunk: PointCloud, fields: Sequence[str]) -> PointCloud:
+    rows = slice(None, None, max(len(chunk.xyz) // SAMPLED_POINTS, 1))
+    return PointCloud(chunk.xyz[rows], {name: chunk.fields[name][rows] for name in fields})
 
 
 def point_fields(probabilities: np.ndarray, classes: Sequence[str], raw_values: Sequence[int], class_field: str,

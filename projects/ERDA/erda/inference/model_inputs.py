@@ -1,7 +1,7 @@
 """From the points of any file to what the network of a config takes."""
 from abc import ABCMeta, abstractmethod
 from pathlib import Path
-from typing import Dict, Iterable, List, Optional, Sequence
+from typing import Dict, Iterable, List, Mapping, Optional, Sequence
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..clouds.cloud_files import PointCloud, PointCloudError
 from ..clouds.description import read_description
+from ..clouds.feature_ranges import FeatureRange, loaded_features
 from ..clouds.features import feature_dims, field_name, fields_of_feature, local_points
 from ..clouds.folder_dataset import LoadPointCloudBlock, PointCloudFolderDataset
 from ..files.data_error import DataError
@@ -23,6 +24,7 @@ COLOURS = ('red', 'green', 'blue')
 LABELS_AND_PACKING = ('LoadAnnotations3D', 'PointSegClassMapping', 'Pack3DDetInputs')
 POINT_TRANSFORMS = ('NormalizePointsColor', )
 MAX_REACH = 10_000.0  # metres from the sensor; map coordinates are larger, and float32 has no centimetres there
+UNIT, BYTE = FeatureRange(0, 0, 0.5, 1, 1), FeatureRange(0, 0, 127.5, 255, 255)
 WHOLE_SCAN = BlockLayout(block_size=50.0, overlap=10.0, whole=True)
 
 
@@ -36,6 +38,7 @@ class ModelInputs(metaclass=ABCMeta):
         layout: how to cut a file.
         classes: K names.
         raw_values: the label value that stands for each class in files.
+        usual_ranges: where the values of each feature lie in files of this kind, if that is known.
 
     Raises:
         InferenceError: if the pipeline changes points in an unknown way.
@@ -43,6 +46,7 @@ class ModelInputs(metaclass=ABCMeta):
     layout: BlockLayout
     classes: List[str]
     raw_values: List[int]
+    usual_ranges: Mapping[str, FeatureRange] = {}
 
     def __init__(self, pipeline: Sequence[dict]) -> None:
         steps = [step for step in pipeline[1:] if step['type'] not in LABELS_AND_PACKING]
@@ -61,6 +65,14 @@ class ModelInputs(metaclass=ABCMeta):
             InferenceError: if coordinates or fields have values that cannot be used.
         """
         return self._transforms(dict(points=self._load(cloud)))['points'].tensor
+
+    def features(self, cloud: PointCloud) -> Dict[str, np.ndarray]:
+        """A sample of the values of each feature as they are loaded, see :func:`loaded_features`.
+
+        Args:
+            cloud: at least one point, with the fields of :meth:`fields_of` in their order.
+        """
+        return loaded_features(self._load(cloud))
 
     @abstractmethod
     def fields_of(self, names: Iterable[str]) -> List[str]:
@@ -144,6 +156,8 @@ class ScanInputs(ModelInputs):
                 f'this config loads points in a way that is not known here: LoadPointsFromFile(coord_type='
                 f'{coord_type!r}, load_dim={load_dim}, use_dim={use_dim}). Known are x, y, z, intensity of a LiDAR '
                 'scan, x, y, z and colours of a room, and PointCloudFolderDataset')
+        if self._features:  # as _as_trained makes them
+            self.usual_ranges = {'color': BYTE} if with_colour else {'intensity': UNIT}
         self._points_type = get_points_type(coord_type)
         self._attributes: Optional[Dict[str, List[int]]] = dict(color=[3, 4, 5]) if with_colour else None
         metainfo = dataset.get('metainfo') or {}

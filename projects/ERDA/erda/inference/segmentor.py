@@ -10,6 +10,7 @@ from mmengine.registry import init_default_scope
 from torch import Tensor
 
 from ..clouds.cloud_files import PointCloud
+from ..clouds.feature_ranges import META_KEY, from_plain
 from ..zoo.checkpoint_fit import load_weights
 from ..zoo.errors import CheckpointError
 from .errors import InferenceError
@@ -26,6 +27,8 @@ class Segmentor:
 
     Attributes:
         inputs: how a cloud becomes its input, and the classes.
+        trained_ranges: where the values of each feature lay in the training; what is usual for such inputs, where the
+            checkpoint does not say; empty if neither is known.
 
     Raises:
         InferenceError: if the config has no known inputs, or the checkpoint is not one of this network; from all
@@ -37,9 +40,10 @@ class Segmentor:
         self.inputs = model_inputs(cfg)
         self.model = MODELS.build(cfg.model)
         try:
-            load_weights(self.model, checkpoint)
+            meta = load_weights(self.model, checkpoint)
         except CheckpointError as error:
             raise InferenceError(str(error)) from error
+        self.trained_ranges = from_plain(meta.get(META_KEY)) or self.inputs.usual_ranges
         self.model.to(device).eval()
 
     @torch.no_grad()

@@ -5,6 +5,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 from mmdet3d.registry import DATASETS
+from mmdet3d.structures.points import BasePoints
 from mmengine.dataset import BaseDataset, Compose
 
 from ..config import ConfigError
@@ -128,6 +129,10 @@ class WeakLabelDataset:
     def load_scan(self, idx: int) -> WeakScan:
         """What training sees of a scan, before any augmentation."""
         return self.load_scan_with_truth(idx)[0]
+
+    def load_points(self, idx: int) -> BasePoints:
+        """The points of a scan as they are loaded, before any augmentation."""
+        return self._load(self.get_data_info(idx))['points']
 
     def load_scan_with_truth(self, idx: int) -> Tuple[WeakScan, np.ndarray]:
         """The same with the labels that are hidden from training, ``[N]`` int64: for reports alone."""

@@ -50,26 +50,31 @@ def load_what_fits(model: nn.Module, checkpoint: dict) -> Fit:
     return Fit([key for key in own if key in state and key not in misshapen], wrong)
 
 
-def load_weights(model: nn.Module, source: str) -> None:
+def load_weights(model: nn.Module, source: str) -> dict:
     """Load all weights, except for training state that one of the two lacks.
 
     Args:
         model: a network.
         source: see :func:`read_checkpoint`.
 
+    Returns: what the checkpoint says of its training; empty if nothing.
+
     Raises:
         CheckpointError: if it cannot be read or is not one of this network.
     """
-    wrong = [reason for reason in load_what_fits(model, read_checkpoint(source)).wrong
+    checkpoint = read_checkpoint(source)
+    wrong = [reason for reason in load_what_fits(model, checkpoint).wrong
              if not reason.startswith(TRAINING_STATE)]
     if wrong:
         raise CheckpointError(f'{source} is not a checkpoint of this network: {len(wrong)} weights do not fit, such as '
                               f'{wrong[0]}.')
+    meta = checkpoint.get('meta')
+    return meta if isinstance(meta, dict) else {}
 
 
-def check_weights(cfg: Config, source: str) -> None:
-    """Raise a CheckpointError unless :func:`load_weights` into the network of this config succeeds."""
-    load_weights(_network(cfg), source)
+def check_weights(cfg: Config, source: str) -> dict:
+    """Raise a CheckpointError unless :func:`load_weights` into the network of this config succeeds; what it returns."""
+    return load_weights(_network(cfg), source)
 
 
 def check_training_start(cfg: Config) -> Optional[str]:

@@ -10,6 +10,7 @@ from typing import Any, Dict, List, NamedTuple, Optional
 import safetensors.torch
 import torch
 
+from ..clouds.feature_ranges import META_KEY
 from ..files.metrics_file import read_metrics
 from ..files.whole_file import write_whole
 from .checkpoint_file import META, SAFETENSORS, read_checkpoint
@@ -46,9 +47,9 @@ class Publication(NamedTuple):
 def publish(checkpoint: str, model: Description, folder: Path, address: str = '') -> Publication:
     """Write ``NAME-SHA8.pth`` and ``NAME-SHA8.safetensors``, with the first 8 digits of the sha256 of each file.
 
-    Both hold the weights, the versions of the modules, the config of the training, the names of the classes, and which
-    labels were seen. An average of weights that mmengine kept is what is published: it is the checkpoint's
-    ``state_dict``.
+    Both hold the weights, the versions of the modules, the config of the training, the names of the classes, which
+    labels were seen, and the ranges of the features, if they are known. An average of weights that mmengine kept is
+    what is published: it is the checkpoint's ``state_dict``.
 
     Args:
         checkpoint: one that training has written.
@@ -104,6 +105,8 @@ def _plain_meta(meta: dict, checkpoint: str) -> Dict[str, Any]:
         epoch=meta.get('epoch'),
         iter=meta.get('iter'),
         seed=meta.get('seed'))
+    if META_KEY in meta:
+        plain[META_KEY] = meta[META_KEY]
     return json.loads(_json(plain))  # lists and strings alone, none of them shared: pickle would write that down too
 
 
