@@ -13,9 +13,8 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
-from mmdet3d.datasets import Seg3DDataset
 from mmengine.config import Config
 from rich.console import Console
 
@@ -117,7 +116,7 @@ def test(args: argparse.Namespace, cfg: Config) -> None:
         update_marked(*table, as_report(results, command))
 
 
-def warn_of_ranges(dataset: Seg3DDataset, trained: Dict[str, FeatureRange], checkpoint: str) -> None:
+def warn_of_ranges(dataset: Any, trained: Dict[str, FeatureRange], checkpoint: str) -> None:
     """Say which of the files that are looked at are far from what the checkpoint was trained on."""
     far = far_scans(dataset, trained) if trained else []
     for sentence in far[:MAX_WARNINGS]:

@@ -62,6 +62,16 @@ def test_two_checkpoints(tiny, roots):
             assert content['metrics'][class_name] == pytest.approx(expected, abs=1e-6)
 
 
+def test_scans_far_from_the_training_are_named(tiny, roots, tmp_path):
+    content = torch.load(tiny / 'first/last.pth')
+    content['meta']['feature_ranges'] = dict(intensity=dict(minimum=0, low=2, median=100, high=250, maximum=255))
+    torch.save(content, tmp_path / 'byte.pth')
+    done = run('tools/test.py', tiny / 'tiny.py', tmp_path / 'byte.pth', '--work-dir', tmp_path / 'work')
+    scan = roots['SemanticKittiDataset'] / 'sequences/08/velodyne/000000.bin'
+    assert done.returncode == 0 and f'byte.pth: {scan}: intensity is 0 to 0.' in done.stderr, done.stderr
+    assert 'System environment' not in done.stdout
+
+
 @pytest.mark.parametrize('arguments, message', [
     (['first/last.pth', '--table', 'page.md:nowhere'], 'page.md has no line <!-- test: nowhere -->'),
     (['first/last.pth', 'missing.pth'], 'missing.pth does not exist'),
