@@ -2,9 +2,11 @@
 """Label point cloud files of any size: python tools/infer.py CONFIG CHECKPOINT INPUT... -o DIR.
 
 Each output has every point and attribute of its input, and the class and confidence of each point: in the field
-'classification' of LAS and LAZ files, in a .label file beside .bin files, and in 'predicted_class' elsewhere.
+'classification' of LAS and LAZ files, in a .label file beside .bin files, and in 'predicted_class' elsewhere. A field
+that the input has stays: a new one takes another name, which is printed.
 """
 import argparse
+import re
 import sys
 from functools import partial
 from pathlib import Path
@@ -23,12 +25,11 @@ from rich.progress import (
 )
 
 import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
-from erda.clouds.cloud_files import PointCloudError
 from erda.command_line import add_config_arguments, stop, stop_at_bad_settings
 from erda.config import ConfigError, load_config
 from erda.files.data_error import DataError
 from erda.files.progress import Progress
-from erda.inference.errors import InferenceError
+from erda.inference.errors import InferenceError, why_not_labelled
 from erda.inference.file_pairs import file_pairs
 from erda.inference.label_file import Outputs, label_file
 from erda.inference.segmentor import Segmentor
@@ -42,6 +43,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('-o', '--out', type=Path, required=True, metavar='DIR', help='folder of the labelled files')
     parser.add_argument('--entropy', action='store_true', help='also write the entropy of the probabilities in nats')
     parser.add_argument('--probabilities', action='store_true', help='also write the probability of each class')
+    parser.add_argument('--prefix', default='', help='what the names of new fields begin with, such as erda_')
     parser.add_argument('--overwrite', action='store_true', help='replace outputs that exist')
     parser.add_argument('--block-size', type=float, metavar='METRES', help="side of a block (default: the config's)")
     parser.add_argument('--overlap', type=float, metavar='METRES', help="margin around a block (default: the config's)")
@@ -51,6 +53,8 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if (args.block_size or 1) <= 0 or (args.overlap or 0) < 0 or (args.max_points or 1) < 1:
         parser.error('--block-size and --max-points must be positive, --overlap not negative')
+    if not re.fullmatch(r'\w*', args.prefix, flags=re.ASCII):
+        parser.error('--prefix may have letters, digits and _')
     return args
 
 
@@ -84,7 +88,7 @@ def main() -> None:
         layout = layout._replace(whole=False)
     if layout.overlap > layout.block_size / 2:
         stop(f'An overlap of {layout.overlap:g} m is more than half of a block of {layout.block_size:g} m.')
-    outputs = Outputs(args.entropy, args.probabilities)
+    outputs = Outputs(args.entropy, args.probabilities, args.prefix)
 
     console, errors = Console(stderr=True), []
     columns = (TextColumn('{task.description}'), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
@@ -98,13 +102,8 @@ def main() -> None:
                 label_file(source, target, segmentor, outputs, layout,
                            advance=partial(show, progress, bars, escape(source.name)), inform=say)
                 say(f'{source} -> {target}')
-            except (PointCloudError, InferenceError) as error:
-                errors.append(str(error))
-            except OSError as error:
-                errors.append(f'{source}: {error}.')
-            except (torch.cuda.OutOfMemoryError, MemoryError):
-                errors.append(f'{source}: a block does not fit into memory. Give a smaller --max-points than '
-                              f'{layout.max_points}.')
+            except Exception as error:  # whatever it is, the other files are labelled
+                errors.append(why_not_labelled(source, error, layout.max_points))
             for bar in bars.values():
                 progress.remove_task(bar)
             progress.advance(files)

@@ -5,6 +5,7 @@ from integration.command import run
 from integration.tiny_configs import tiny_config
 from mmdet3d.registry import MODELS
 from mmengine.registry import init_default_scope
+from test_clouds.test_las import write_copc
 from tiny_scans import write_scan
 
 MINKUNET = 'projects/ERDA/configs/minkunet_erda_1pct.py'
@@ -20,13 +21,16 @@ def test_a_broken_file_does_not_stop_the_others(tmp_path):
     scans = tmp_path / 'sequences/00/velodyne'
     (scans / 'broken.las').write_bytes(b'LASF')
     (scans / 'broken.ply').write_bytes(b'not ply')
+    write_copc(scans / 'a.copc.laz', origin=np.zeros(3))
     done = run('tools/infer.py', tmp_path / 'tiny.py', tmp_path / 'random.pth', scans, '-o', tmp_path / 'out',
                '--entropy')
     assert done.returncode == 1 and 'Traceback' not in done.stderr, done.stderr
     lines = done.stderr.splitlines()
-    assert lines[-1] == '2 of 4 files are not labelled.'
+    assert lines[-1] == '2 of 5 files are not labelled.'
+    assert (f"{scans / 'a.copc.laz'}: it is COPC; the result is without its index, which needs another order of the "
+            'points.') in lines
     assert 'broken.las: ' in lines[-3] and 'broken.ply: ' in lines[-2]
     assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
-        f'00000{frame}.{suffix}' for frame in range(2) for suffix in ('bin', 'label', 'npz')]
+        *(f'00000{frame}.{suffix}' for frame in range(2) for suffix in ('bin', 'label', 'npz')), 'a.laz']
     assert (tmp_path / 'out/000000.bin').read_bytes() == (scans / '000000.bin').read_bytes()
     assert set(np.load(tmp_path / 'out/000001.npz')) == {'confidence', 'entropy'}

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from erda.inference.errors import InferenceError
@@ -18,6 +20,15 @@ def test_folders_keep_their_shape(clouds):
     assert [(str(pair.source.relative_to(clouds)), str(pair.target.relative_to(clouds))) for pair in pairs] == [
         ('in/a.las', 'out/a.las'), ('in/deep/b.PLY', 'out/deep/b.PLY')]
     assert len(file_pairs([clouds / 'in/a.las', clouds / 'in/a.las', clouds / 'missing.las'], clouds / 'out')) == 2
+
+
+def test_copc_is_written_as_plain_laz(clouds):
+    (clouds / 'in/deep/C.COPC.LAZ').write_bytes(b'')
+    pairs = file_pairs([clouds / 'in', clouds / 'b.copc.laz'], clouds / 'out')
+    assert [str(pair.target.relative_to(clouds)) for pair in pairs] == [
+        'out/a.las', 'out/deep/C.laz', 'out/deep/b.PLY', 'out/b.laz']
+    with pytest.raises(InferenceError, match='a.copc.laz and a.laz would both be written to .*a.laz'):
+        file_pairs([Path('a.copc.laz'), Path('a.laz')], clouds / 'out')
 
 
 def test_what_is_no_input(clouds):

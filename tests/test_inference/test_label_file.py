@@ -10,7 +10,7 @@ from test_inference.random_segmentor import CYLINDER, MINKUNET, POINTNET, scan, 
 from erda.clouds.cloud_files import PointCloudError, read_point_cloud
 from erda.inference.block_prediction import BlockLayout
 from erda.inference.errors import InferenceError
-from erda.inference.label_file import Outputs, label_file, point_fields, probability_names
+from erda.inference.label_file import Outputs, free_names, label_file, point_fields, probability_names
 
 
 @pytest.fixture(scope='module')
@@ -154,7 +154,72 @@ def test_a_bad_file_leaves_nothing_behind(minkunet, tmp_path, content, error, me
     (tmp_path / 'a.csv').write_bytes(content)
     with pytest.raises(error, match=message):
         label_file(tmp_path / 'a.csv', tmp_path / 'out/a.csv', minkunet)
-    assert not list((tmp_path / 'out').iterdir())
+    assert not list(tmp_path.glob('out/*'))
+
+
+def with_own_fields(path):
+    """Points that somebody has predicted before, with fields of the same names."""
+    rng = np.random.default_rng(0)
+    table = np.c_[rng.uniform(-9, 9, (40, 3)), rng.random(40), np.arange(40), np.arange(40) % 3]
+    if path.suffix == '.csv':
+        np.savetxt(path, table, '%.6f', ',', header='x,y,z,intensity,Confidence,predicted_class', comments='')
+    elif path.suffix == '.ply':
+        names = ('x', 'y', 'z', 'intensity', 'scalar_confidence', 'predicted_class')
+        header = ['ply', 'format ascii 1.0', 'element vertex 40', *(f'property double {name}' for name in names)]
+        np.savetxt(path, table, '%.6f', header='\n'.join([*header, 'end_header']), comments='')
+    else:
+        laspy = pytest.importorskip('laspy')
+        las = new_las(laspy, 1e-3, [0, 0, 0])
+        las.xyz, las.intensity = table[:, :3], 1000 * table[:, 3]
+        las.add_extra_dim(laspy.ExtraBytesParams('confidence', np.uint8))
+        las.confidence = np.arange(40)
+        las.write(path)
+    return path
+
+
+@pytest.mark.parametrize('name, own', [('a.csv', 'Confidence'), ('a.ply', 'scalar_confidence'),
+                                       ('a.las', 'confidence')])
+def test_the_fields_of_a_file_stay(minkunet, tmp_path, name, own):
+    source, target, said = with_own_fields(tmp_path / name), tmp_path / 'out' / name, []
+
+    def advance(stage, points, total):
+        assert said, 'what is renamed is said before anything is predicted'
+
+    label_file(source, target, minkunet, advance=advance, inform=said.append)
+    old, new = read_point_cloud(source).fields, read_point_cloud(target).fields
+    assert new[own].tolist() == old[own].tolist() == list(range(40))
+    assert ((new['predicted_confidence'] > 0) & (new['predicted_confidence'] <= 1)).all()
+    assert said[-1] == f'{source}: it has a field confidence of its own; the new one is predicted_confidence.'
+    if name != 'a.las':
+        assert new['predicted_class'].tolist() == old['predicted_class'].tolist()
+        assert set(new['predicted_class_2'].tolist()) <= set(minkunet.inputs.raw_values)
+        assert said[0] == f'{source}: it has a field predicted_class of its own; the new one is predicted_class_2.'
+    label_file(source, target, minkunet, Outputs(prefix='mine_'), inform=said.append)
+    classes = set() if name == 'a.las' else {'mine_predicted_class'}
+    assert set(read_point_cloud(target).fields) == {*old, 'mine_confidence', *classes}
+    assert len(said) == (1 if name == 'a.las' else 2), 'a name that was asked for is not worth a word'
+
+
+def test_free_names():
+    long = 'probability_of_a_very_long_name'
+    assert free_names(['confidence'], ['predicted_confidence', 'CONFIDENCE', 'confidence_2']) == {
+        'confidence': 'confidence_3'}
+    assert free_names(['classification', 'a'], ['a'], 'p_', kept='classification') == {
+        'classification': 'classification', 'a': 'p_a'}
+    names = free_names([long, f'{long[:-1]}f'], [long], 'p_')
+    assert list(names.values()) == [f'p_{long}'[:31], f'p_{long}'[:29] + '_2']
+
+
+def test_what_cannot_be_written_is_found_before_it_is_predicted(minkunet, tmp_path, monkeypatch):
+    laspy = pytest.importorskip('laspy')
+    monkeypatch.setattr(minkunet, 'probabilities', None)  # so that predicting would be another error
+    las = laspy.LasData(laspy.LasHeader(point_format=3, version='1.2'))
+    las.xyz = np.ones((40, 3))
+    las.write(tmp_path / 'a.las')
+    with pytest.raises(PointCloudError, match='a.las: classification 81 does not fit into LAS point format 3, whose '
+                                              'classes end at 31. Convert the file to point format 6 or later'):
+        label_file(tmp_path / 'a.las', tmp_path / 'out/a.las', minkunet)
+    assert not (tmp_path / 'out').exists()
 
 
 def test_fields_of_points():

@@ -24,6 +24,7 @@ XYZ_NAMES = ('xyz', 'points', 'coord', 'coords', 'pos')
 COLOUR_NAMES = ('rgb', 'color', 'colors', 'colour', 'colours')
 COLOURS = ('red', 'green', 'blue', 'alpha')
 KITTI_COLUMNS = ('x', 'y', 'z', 'intensity')
+LABEL = np.dtype('<u4')
 SEMANTIC_BITS = 0xFFFF  # the upper half of a KITTI label is the instance
 
 
@@ -38,6 +39,10 @@ class NpyFormat(PointCloudFormat):
         for chunk in chunk_bounds(len(array), chunk_points):
             records = _named(array[chunk])
             yield from_columns(records.dtype.names, (records[name] for name in records.dtype.names))
+
+    def field_names(self, path: Path) -> List[str]:
+        array = self._load(path)
+        return list(array.dtype.names or column_names(array.shape[1]))
 
     def copy(self, source: Path, part: Path, target: Path, new_fields: Iterator[Dict[str, np.ndarray]],
              chunk_points: int) -> List[Path]:
@@ -81,6 +86,10 @@ class NpzFormat(PointCloudFormat):
         xyz, fields = self._cloud(self._load(path))
         for chunk in chunk_bounds(len(xyz), chunk_points):
             yield PointCloud(xyz[chunk], {name: values[chunk] for name, values in fields.items()})
+
+    def field_names(self, path: Path) -> List[str]:
+        arrays = self._load(path)
+        return [*arrays, *self._cloud(arrays).fields]
 
     def copy(self, source: Path, part: Path, target: Path, new_fields: Iterator[Dict[str, np.ndarray]],
              chunk_points: int) -> List[Path]:
@@ -153,6 +162,14 @@ class KittiFormat(PointCloudFormat):
                 cloud.fields['label'] = np.asarray(labels[chunk]) & SEMANTIC_BITS
             yield cloud
 
+    def field_names(self, path: Path) -> List[str]:
+        return list(KITTI_COLUMNS)
+
+    def check_copy(self, source: Path, target: Path, fields: Dict[str, np.ndarray]) -> List[str]:
+        if 'classification' in fields:
+            cast_exactly('classification', fields['classification'], LABEL)
+        return []
+
     def copy(self, source: Path, part: Path, target: Path, new_fields: Iterator[Dict[str, np.ndarray]],
              chunk_points: int) -> List[Path]:
         count = self.count_points(source)
@@ -163,7 +180,7 @@ class KittiFormat(PointCloudFormat):
         sides = []
         if labels is not None:
             sides.append(Path(f'{target.with_suffix(".label")}.part'))
-            cast_exactly('classification', labels, np.dtype('<u4')).tofile(sides[-1])
+            cast_exactly('classification', labels, LABEL).tofile(sides[-1])
         if fields:
             sides.append(Path(f'{target.with_suffix(".npz")}.part'))
             with sides[-1].open('wb') as file:
@@ -180,7 +197,7 @@ class KittiFormat(PointCloudFormat):
         if label.stat().st_size != 4 * count:
             raise PointCloudError(f'{label} has {label.stat().st_size} bytes, but {count} points need {4 * count} (one '
                                   'uint32 a point). They do not belong together')
-        return np.memmap(label, '<u4', mode='r')
+        return np.memmap(label, LABEL, mode='r')
 
 
 def _named(array: np.ndarray) -> np.ndarray:

@@ -4,24 +4,25 @@ import os
 import struct
 import zipfile
 from pathlib import Path
-from typing import Callable, Dict, Iterable, Iterator, Optional, Set
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Set
 
 import numpy as np
 
 from .array import KittiFormat, NpyFormat, NpzFormat
-from .cloud_format import PointCloud, PointCloudError, PointCloudFormat
+from .cloud_format import PointCloud, PointCloudError, PointCloudFormat, next_fields
 from .ply import PlyFormat
 from .table import TableFormat
 
 __all__ = [
-    'SUFFIXES', 'PointCloud', 'PointCloudError', 'copy_with_fields', 'count_points', 'iter_point_cloud',
-    'read_point_cloud'
+    'SUFFIXES', 'PointCloud', 'PointCloudError', 'check_copy', 'copy_name', 'copy_with_fields', 'count_points',
+    'field_names', 'iter_point_cloud', 'read_point_cloud'
 ]
 
 FORMATS: Dict[str, Callable[[], PointCloudFormat]] = {
     '.ply': PlyFormat, '.npy': NpyFormat, '.npz': NpzFormat, '.bin': KittiFormat, '.txt': TableFormat,
     '.csv': TableFormat}
 LAS_SUFFIXES = ('.las', '.laz')
+COPC_SUFFIX = '.copc.laz'  # by which other programs know the format
 SUFFIXES = ('.ply', *LAS_SUFFIXES, '.npy', '.npz', '.bin', '.txt', '.csv')
 
 
@@ -79,6 +80,47 @@ def iter_point_cloud(path: Path, chunk_points: int = 1_000_000) -> Iterator[Poin
         raise PointCloudError(f'{path}: it has {start} points, not {count}. The file is truncated: copy it again.')
 
 
+def field_names(path: Path) -> List[str]:
+    """Names of a file's fields, coordinates included, from its head alone where the format has one.
+
+    Raises:
+        PointCloudError: if the file is missing or unreadable.
+    """
+    path = Path(path)
+    with _naming(path):
+        return _format(path).field_names(path)
+
+
+def copy_name(name: str) -> str:
+    """Name of a file's copy with new fields, which differs where its format cannot be written.
+
+    Examples:
+        >>> copy_name('a.las'), copy_name('b.copc.laz')
+        ('a.las', 'b.laz')
+    """
+    return f'{name[:-len(COPC_SUFFIX)]}.laz' if name.lower().endswith(COPC_SUFFIX) else name
+
+
+def check_copy(source: Path, target: Path, new_fields: Dict[str, np.ndarray]) -> List[str]:
+    """Find out whether :func:`copy_with_fields` can write a file, before its new fields are computed.
+
+    Args:
+        source: a file that :func:`iter_point_cloud` reads.
+        target: what will be written.
+        new_fields: a few values ``[n]`` of each, the smallest and the largest among them.
+
+    Returns: a sentence on each thing that the copy will not have.
+
+    Raises:
+        PointCloudError: if it cannot.
+    """
+    source, target = Path(source), Path(target)
+    _check_suffix(source, target)
+    count = len(next(iter(new_fields.values())))
+    with _naming(source):
+        return _format(source).check_copy(source, target, next_fields(iter([new_fields]), count))
+
+
 def copy_with_fields(source: Path, target: Path, new_fields: Iterable[Dict[str, np.ndarray]],
                      chunk_points: int = 1_000_000) -> None:
     """Write every point and attribute of a file, in order, with new per-point fields, to a file of the same format.
@@ -97,17 +139,18 @@ def copy_with_fields(source: Path, target: Path, new_fields: Iterable[Dict[str, 
         PointCloudError: if the source cannot be used or fields do not fit it.
     """
     source, target = Path(source), Path(target)
-    suffixes = source.suffix.lower(), target.suffix.lower()
-    if suffixes[0] != suffixes[1] and not set(suffixes) <= set(LAS_SUFFIXES):
-        raise PointCloudError(f'{target}: {source.name} can only be copied to a file with the same suffix. Name it '
-                              f'*{suffixes[0]}.')
+    _check_suffix(source, target)
     chunks = _NewFields(new_fields)
     part = target.with_name(f'{target.stem}.part{target.suffix}')
     written = [part]
     try:
         count_points(source)
         with _naming(source):
-            written += (sides := _format(source).copy(source, part, target, chunks, chunk_points))
+            try:
+                written += (sides := _format(source).copy(source, part, target, chunks, chunk_points))
+            except OSError as error:
+                raise PointCloudError(f'it cannot be copied to {target} ({error}). Look at the space and the '
+                                      'permissions there') from error
             if next(chunks, None) is not None:
                 raise PointCloudError('there are more chunks of new fields than the file has')
         for side in sides:
@@ -120,6 +163,15 @@ def copy_with_fields(source: Path, target: Path, new_fields: Iterable[Dict[str, 
     finally:
         for path in written:
             path.unlink(missing_ok=True)
+
+
+def _check_suffix(source: Path, target: Path) -> None:
+    suffixes = source.suffix.lower(), target.suffix.lower()
+    if target.name.lower().endswith(COPC_SUFFIX):
+        raise PointCloudError(f'{target}: COPC cannot be written. Name it {copy_name(target.name)}.')
+    if suffixes[0] != suffixes[1] and not set(suffixes) <= set(LAS_SUFFIXES):
+        raise PointCloudError(f'{target}: {source.name} can only be copied to a file with the same suffix. Name it '
+                              f'*{suffixes[0]}.')
 
 
 class _NewFields:

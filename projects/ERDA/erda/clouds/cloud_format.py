@@ -37,6 +37,22 @@ class PointCloudFormat(metaclass=ABCMeta):
         """The points in order, ``chunk_points`` at a time, fewer in the last chunk."""
 
     @abstractmethod
+    def field_names(self, path: Path) -> List[str]:
+        """Names that the file has already, coordinates included."""
+
+    def check_copy(self, source: Path, target: Path, fields: Dict[str, np.ndarray]) -> List[str]:
+        """Find out, without writing a file, whether :meth:`copy` will succeed.
+
+        Args:
+            source: the file to copy.
+            target: what would be written.
+            fields: a few values ``[n]`` of each new field.
+
+        Returns: a sentence on each thing that the copy will not have.
+        """
+        return []
+
+    @abstractmethod
     def copy(self, source: Path, part: Path, target: Path, new_fields: Iterator[Dict[str, np.ndarray]],
              chunk_points: int) -> List[Path]:
         """Write the points of ``source`` with new fields to ``part``, which will be renamed to ``target``.

@@ -1,10 +1,14 @@
 """LAS and LAZ files, read and written chunk by chunk."""
 import copy
+import io
 from pathlib import Path
-from typing import Dict, Iterator, List
+from typing import BinaryIO, Dict, Iterator, List, Tuple
 
 import laspy
 import numpy as np
+from laspy.header import GlobalEncoding, Version
+from laspy.point.dims import is_point_fmt_compatible_with_version, supported_versions
+from laspy.vlrs.vlrlist import VLRList
 
 from .cloud_format import PointCloud, PointCloudError, PointCloudFormat, cast_exactly, next_fields
 
@@ -12,6 +16,9 @@ from .cloud_format import PointCloud, PointCloudError, PointCloudFormat, cast_ex
 BACKEND = laspy.LazBackend.Lazrs
 COORDINATES = ('X', 'Y', 'Z')
 MAX_NAME_BYTES = 32
+COPC = 'copc'  # user of the records that an index of octree cells is kept in
+WAVEFORMS = (4, 5, 9, 10)  # point formats that lazrs 0.8.2 cannot compress without a loss, or at all
+WRITABLE_VERSIONS = ('1.2', '1.3', '1.4')
 
 
 class LasFormat(PointCloudFormat):
@@ -30,24 +37,80 @@ class LasFormat(PointCloudFormat):
                 # An extra dimension may be a vector; it is kept in a copy, but is no field of one value per point.
                 yield PointCloud(xyz, {name: values for name, values in fields.items() if values.ndim == 1})
 
+    def field_names(self, path: Path) -> List[str]:
+        with laspy.open(path, laz_backend=BACKEND) as reader:
+            return list(reader.header.point_format.dimension_names)
+
+    def check_copy(self, source: Path, target: Path, fields: Dict[str, np.ndarray]) -> List[str]:
+        with laspy.open(source, laz_backend=BACKEND) as reader:
+            header, changes = _writable_header(reader.header)
+        if target.suffix.lower() == '.laz' and header.point_format.id in WAVEFORMS:
+            raise PointCloudError(f'LAZ of point format {header.point_format.id}, which has waveforms, cannot be '
+                                  'written. Convert it to LAS or to a point format without them')
+        count = len(next(iter(fields.values())))
+        points = laspy.ScaleAwarePointRecord.zeros(count, header=header)
+        try:
+            writer = _open_writer(io.BytesIO(), target, header, fields)
+            writer.write_points(_extended_points(points, writer.header, fields))
+            _finish(writer, header)
+        except PointCloudError:
+            raise
+        except Exception as error:  # laspy and lazrs raise errors of all kinds
+            raise PointCloudError(f'it can be read, but not be written again ({type(error).__name__}: {error}). '
+                                  'Convert it to another version of LAS or to PLY') from error
+        return changes
+
     def copy(self, source: Path, part: Path, target: Path, new_fields: Iterator[Dict[str, np.ndarray]],
              chunk_points: int) -> List[Path]:
         with laspy.open(source, laz_backend=BACKEND) as reader:
-            header, writer = copy.deepcopy(reader.header), None
+            (header, _), writer = _writable_header(reader.header), None
             try:
                 for points in reader.chunk_iterator(chunk_points):
                     fields = next_fields(new_fields, len(points))
                     if writer is None:
-                        _add_dimensions(header, fields)
-                        writer = laspy.open(part, mode='w', header=header, laz_backend=BACKEND,
-                                            do_compress=target.suffix.lower() == '.laz')
-                    writer.write_points(_extended_points(points, header, fields))
-                if writer is not None and header.version.minor >= 4 and reader.evlrs:
-                    writer.write_evlrs(reader.evlrs)
+                        writer = _open_writer(part.open('wb'), target, header, fields)
+                    writer.write_points(_extended_points(points, writer.header, fields))
             finally:
                 if writer is not None:
-                    writer.close()
+                    _finish(writer, header)
         return []
+
+
+def _writable_header(header: laspy.LasHeader) -> Tuple[laspy.LasHeader, List[str]]:
+    """A copy of a header that laspy can write, and a sentence on each thing that it lacks."""
+    header, changes = copy.deepcopy(header), []
+    if any(record.user_id == COPC for record in header.vlrs):
+        header.vlrs[:] = [record for record in header.vlrs if record.user_id != COPC]
+        header.evlrs = VLRList(record for record in header.evlrs or () if record.user_id != COPC)
+        changes.append('it is COPC; the result is without its index, which needs another order of the points')
+    version, format_id = str(header.version), header.point_format.id
+    writable = [known for known in WRITABLE_VERSIONS
+                if known >= version and is_point_fmt_compatible_with_version(format_id, known)]
+    if (version == '1.0' or not _is_writable(version, format_id)) and writable:
+        if version == '1.0':  # which had a signature before the points, and no meaning for the first words
+            header.extra_vlr_bytes, header.file_source_id = b'', 0
+            header.global_encoding = GlobalEncoding()
+        header.version = Version.from_str(writable[0])
+        changes.append(f'it is LAS {version} with point format {format_id}; the result is LAS {writable[0]}')
+    return header, changes
+
+
+def _is_writable(version: str, format_id: int) -> bool:
+    return version in supported_versions() and is_point_fmt_compatible_with_version(format_id, version)
+
+
+def _open_writer(file: BinaryIO, target: Path, header: laspy.LasHeader,
+                 fields: Dict[str, np.ndarray]) -> laspy.LasWriter:
+    _add_dimensions(header, fields)
+    return laspy.LasWriter(file, header, do_compress=target.suffix.lower() == '.laz', laz_backend=BACKEND)
+
+
+def _finish(writer: laspy.LasWriter, header: laspy.LasHeader) -> None:
+    try:
+        if header.version.minor >= 4 and header.evlrs:
+            writer.write_evlrs(header.evlrs)
+    finally:
+        writer.close()
 
 
 def _add_dimensions(header: laspy.LasHeader, fields: Dict[str, np.ndarray]) -> None:
@@ -62,7 +125,8 @@ def _add_dimensions(header: laspy.LasHeader, fields: Dict[str, np.ndarray]) -> N
 def _extended_points(points: laspy.ScaleAwarePointRecord, header: laspy.LasHeader,
                      fields: Dict[str, np.ndarray]) -> laspy.ScaleAwarePointRecord:
     extended = laspy.ScaleAwarePointRecord.zeros(len(points), header=header)
-    extended.copy_fields_from(points)
+    for name in points.array.dtype.names:  # as they are stored, so that no scale rounds them
+        extended.array[name] = points.array[name]
     for name, values in fields.items():
         try:
             extended[name] = cast_exactly(name, values, np.asarray(extended[name]).dtype)

@@ -108,6 +108,14 @@ class PlyFormat(PointCloudFormat):
             yield PointCloud(cloud.xyz, {name: values.astype(values.dtype.newbyteorder('='))
                                          for name, values in cloud.fields.items()})
 
+    def field_names(self, path: Path) -> List[str]:
+        return list(names_of(read_header(path).layout))
+
+    def check_copy(self, source: Path, target: Path, fields: Dict[str, np.ndarray]) -> List[str]:
+        for values in fields.values():
+            _ply_type(values)
+        return []
+
     def copy(self, source: Path, part: Path, target: Path, new_fields: Iterator[Dict[str, np.ndarray]],
              chunk_points: int) -> List[Path]:
         header = read_header(source)

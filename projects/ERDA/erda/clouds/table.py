@@ -65,6 +65,9 @@ class TableFormat(PointCloudFormat):
         for chunk in chunk_bounds(len(table), chunk_points):
             yield from_columns(layout.names, (table[name].to_numpy()[chunk] for name in layout.names))
 
+    def field_names(self, path: Path) -> List[str]:
+        return read_layout(path).names
+
     def copy(self, source: Path, part: Path, target: Path, new_fields: Iterator[Dict[str, np.ndarray]],
              chunk_points: int) -> List[Path]:
         layout, names = read_layout(source), None

@@ -2,6 +2,7 @@
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Sequence
 
+from ..clouds.cloud_files import copy_name
 from .errors import InferenceError
 from .given_clouds import cloud_files
 
@@ -13,7 +14,9 @@ class FilePair(NamedTuple):
 
 
 def file_pairs(inputs: Sequence[Path], out_dir: Path, overwrite: bool = False) -> List[FilePair]:
-    """The inputs and their outputs, which have the same names; those from a folder keep their place below it.
+    """The inputs and their outputs, which have the names of :func:`copy_name`.
+
+    Those from a folder keep their place below it.
 
     Args:
         inputs: files, or folders, see :func:`cloud_files`.
@@ -28,10 +31,11 @@ def file_pairs(inputs: Sequence[Path], out_dir: Path, overwrite: bool = False) -
     inside = out_dir.resolve()
     for given in inputs:
         if given.is_dir():
-            new = [FilePair(path, out_dir / path.relative_to(given)) for path in cloud_files(given)
+            new = [FilePair(path, out_dir / path.relative_to(given).with_name(copy_name(path.name)))
+                   for path in cloud_files(given)
                    if inside not in path.resolve().parents or inside == given.resolve()]
         else:
-            new = [FilePair(given, out_dir / given.name)]
+            new = [FilePair(given, out_dir / copy_name(given.name))]
         for pair in new:
             other = pairs.setdefault(pair.target, pair)
             if other.source.resolve() != pair.source.resolve():

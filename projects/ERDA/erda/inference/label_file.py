@@ -1,13 +1,15 @@
 """Labels a point cloud file of any size: the same points and attributes, with a class for each."""
+import itertools
 import re
 import tempfile
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from ..clouds.cloud_files import PointCloud, copy_with_fields, iter_point_cloud
+from ..clouds.cloud_files import PointCloud, check_copy, copy_with_fields, field_names, iter_point_cloud
 from ..clouds.feature_ranges import SAMPLED_POINTS, far_features, ranges_of
+from ..clouds.features import find_field
 from .block_prediction import BlockLayout, predict_blocks
 from .errors import InferenceError
 from .segmentor import Segmentor
@@ -15,13 +17,15 @@ from .tile_store import TileStore
 
 # Formats in which 'classification' is the file's own field for a class, so that other programs find it.
 OWN_CLASS_FIELD = ('.las', '.laz', '.bin')
+PREDICTED = 'predicted_'
 MAX_FIELD_NAME = 31  # bytes, of an extra dimension in LAS with its end
 
 
 class Outputs(NamedTuple):
-    """What is written beside class and confidence."""
+    """What is written beside class and confidence, and what the names of new fields begin with."""
     entropy: bool = False
     probabilities: bool = False
+    prefix: str = ''
 
 
 CLASS_ONLY = Outputs()
@@ -37,6 +41,9 @@ def label_file(source: Path,
                inform: Callable[[str], None] = lambda sentence: None) -> None:
     """Write a copy of a file with the class of every point; it appears only when complete.
 
+    Fields that the file has stay, except the class in the file's own field for it: see :func:`free_names`. Whether the
+    copy can be written is known before anything is predicted.
+
     Memory is bounded by ``chunk_points`` and by the largest block, not by the file. A temporary folder beside the
     target holds the coordinates, the needed fields and K + 1 numbers for each point.
 
@@ -49,7 +56,7 @@ def label_file(source: Path,
         chunk_points: points that are read and written at a time.
         advance: called with ``'reading'``, ``'predicting'`` or ``'writing'``, the points just done, and all points (0
             while they are not known).
-        inform: called before anything is predicted with a sentence on each feature far from the training.
+        inform: called before anything is predicted with a sentence on each thing that will not be as one expects.
 
     Raises:
         PointCloudError: if the source cannot be read or the target cannot be written.
@@ -63,8 +70,22 @@ def label_file(source: Path,
 
 def _label_file(source: Path, target: Path, segmentor: Segmentor, outputs: Outputs, layout: Optional[BlockLayout],
                 chunk_points: int, advance: Callable[[str, int, int], None], inform: Callable[[str], None]) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
     inputs = segmentor.inputs
+    own_field = source.suffix.lower() in OWN_CLASS_FIELD
+    class_field = 'classification' if own_field else f'{PREDICTED}class'
+
+    def fields_of(probabilities: np.ndarray) -> Dict[str, np.ndarray]:
+        return point_fields(probabilities, inputs.classes, inputs.raw_values, class_field, outputs)
+
+    each_class = fields_of(np.eye(len(inputs.classes), dtype=np.float32))
+    there = [name for name in field_names(source) if not (own_field and name == class_field)]
+    names = free_names(each_class, there, outputs.prefix, kept=class_field if own_field else None)
+    changes = check_copy(source, target, {names[name]: values for name, values in each_class.items()})
+    changes += [f'it has a field {name} of its own; the new one is {new}' for name, new in names.items()
+                if new != outputs.prefix + name and new != name]
+    for change in changes:
+        inform(f'{source}: {change}.')
+    target.parent.mkdir(parents=True, exist_ok=True)
     layout = layout or inputs.layout
     with tempfile.TemporaryDirectory(prefix=f'.{target.name}.', dir=target.parent) as folder:
         store = TileStore(Path(folder), layout.block_size, len(inputs.classes))
@@ -79,11 +100,10 @@ def _label_file(source: Path, target: Path, segmentor: Segmentor, outputs: Outpu
             inform(f'{source}: {sentence}.')
         predict_blocks(store, layout, segmentor.probabilities,
                        lambda points: advance('predicting', points, store.num_points))
-        class_field = 'classification' if source.suffix.lower() in OWN_CLASS_FIELD else 'predicted_class'
 
         def new_fields() -> Iterator[Dict[str, np.ndarray]]:
             for probabilities in store.probabilities():
-                yield point_fields(probabilities, inputs.classes, inputs.raw_values, class_field, outputs)
+                yield {names[name]: values for name, values in fields_of(probabilities).items()}
                 advance('writing', len(probabilities), store.num_points)
 
         copy_with_fields(source, target, new_fields(), chunk_points)
@@ -117,6 +137,31 @@ def point_fields(probabilities: np.ndarray, classes: Sequence[str], raw_values: 
     if outputs.probabilities:
         fields.update(zip(probability_names(classes), probabilities.T))
     return fields
+
+
+def free_names(wanted: Iterable[str], taken: Iterable[str], prefix: str = '',
+               kept: Optional[str] = None) -> Dict[str, str]:
+    """A name for each new field that the file has not, in any case or with CloudCompare's ``scalar_``.
+
+    Args:
+        wanted: names of the new fields.
+        taken: names that the file has.
+        prefix: what they begin with.
+        kept: one of them that is the file's own field.
+
+    Examples:
+        >>> free_names(['confidence', 'entropy'], ['x', 'y', 'z', 'scalar_Confidence'])
+        {'confidence': 'predicted_confidence', 'entropy': 'entropy'}
+    """
+    taken, names = list(taken), {}
+    for name in wanted:
+        first = name if name == kept else prefix + name
+        others = (f'{first[:MAX_FIELD_NAME - len(end)]}{end}' for end in (f'_{i}' for i in itertools.count(2)))
+        marked = [] if prefix or name.startswith(PREDICTED) else [PREDICTED + name]
+        candidates = (candidate[:MAX_FIELD_NAME] for candidate in (first, *marked))
+        names[name] = next(new for new in itertools.chain(candidates, others) if find_field(taken, new) is None)
+        taken.append(names[name])
+    return names
 
 
 def probability_names(classes: Sequence[str]) -> List[str]:
