@@ -25,7 +25,7 @@ from rich.progress import (
 )
 
 import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
-from erda.command_line import add_config_arguments, stop, stop_at_bad_settings
+from erda.command_line import add_columns_argument, add_config_arguments, stop, stop_at_bad_settings
 from erda.config import ConfigError, load_config
 from erda.files.data_error import DataError
 from erda.files.progress import Progress
@@ -44,6 +44,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--entropy', action='store_true', help='also write the entropy of the probabilities in nats')
     parser.add_argument('--probabilities', action='store_true', help='also write the probability of each class')
     parser.add_argument('--prefix', default='', help='what the names of new fields begin with, such as erda_')
+    add_columns_argument(parser)
     parser.add_argument('--overwrite', action='store_true', help='replace outputs that exist')
     parser.add_argument('--block-size', type=float, metavar='METRES', help="side of a block (default: the config's)")
     parser.add_argument('--overlap', type=float, metavar='METRES', help="margin around a block (default: the config's)")
@@ -100,7 +101,7 @@ def main() -> None:
             bars = {}
             try:
                 label_file(source, target, segmentor, outputs, layout,
-                           advance=partial(show, progress, bars, escape(source.name)), inform=say)
+                           advance=partial(show, progress, bars, escape(source.name)), inform=say, columns=args.columns)
                 say(f'{source} -> {target}')
             except Exception as error:  # whatever it is, the other files are labelled
                 errors.append(why_not_labelled(source, error, layout.max_points))

@@ -9,8 +9,9 @@ from rich.console import Console
 
 import erda  # noqa: F401  Before mmdet3d: installs the portable kernels that its data sets import.
 from erda.clouds.description import DESCRIPTION
-from erda.clouds.inspection import field_table, inspect_folder, report_table
+from erda.clouds.inspection import assumption_lines, field_table, inspect_folder, report_table
 from erda.clouds.starter import CONFIG, write_starter
+from erda.command_line import add_columns_argument
 from erda.datasets.availability import SYNTHETIC_LIDAR, SYNTHETIC_ROOMS
 from erda.datasets.nuscenes import SPLITS, TRAINVAL, prepare_nuscenes
 from erda.datasets.s3dis import prepare_s3dis
@@ -55,6 +56,7 @@ def parse_args() -> argparse.Namespace:
     command = add_command('folder', folder, 'inspect your own point clouds and write erda.yaml and a config',
                           'data/folder', 'folder that holds .ply, .las, .laz, .npy, .npz, .bin, .txt or .csv files')
     command.add_argument('--clicks', type=Path, metavar='FILE', help='.csv or .json of labelled places')
+    add_columns_argument(command)
     command.add_argument('--labels', metavar='FIELD', help='field of the points that holds their labels')
 
     command = add_command('synthetic-lidar', synthetic_lidar, 'make street scans in the layout of SemanticKITTI',
@@ -96,13 +98,15 @@ def scannet(args: argparse.Namespace) -> None:
 
 
 def folder(args: argparse.Namespace) -> None:
-    found = inspect_folder(args.root, args.clicks, args.labels)
+    found = inspect_folder(args.root, args.clicks, args.labels, args.columns)
     console = Console()
     console.print(report_table(found), field_table(found))
     if found.label_field:
         values = ', '.join(f'{value}: {count:,} points' for value, count in found.label_counts.items())
         print(f'Labels in {found.label_field}: {values}')
-    starter = write_starter(found, args.clicks)
+    for line in assumption_lines(found):
+        print(f'Note: {line}')
+    starter = write_starter(found, args.clicks, args.columns)
     for path in starter.written:
         print(f'Written: {path}')
     for path in starter.kept:

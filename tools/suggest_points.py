@@ -9,7 +9,7 @@ import argparse
 import logging
 from collections import Counter
 from pathlib import Path
-from typing import List, Optional
+from typing import List, Optional, Sequence
 
 import torch
 from rich.console import Console
@@ -17,7 +17,7 @@ from rich.table import Table
 
 import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
 from erda.clouds.description import DESCRIPTION, read_description
-from erda.command_line import stop
+from erda.command_line import add_columns_argument, stop
 from erda.config import ConfigError, load_config
 from erda.files.data_error import DataError
 from erda.files.progress import Progress
@@ -34,6 +34,7 @@ def parse_args() -> argparse.Namespace:
                         help='files, or folders: the training files of erda.yaml, or all files if there is none')
     parser.add_argument('--budget', type=int, required=True, help='number of points of all files together')
     parser.add_argument('-o', '--out', type=Path, required=True, metavar='DIR', help='folder of the suggestions')
+    add_columns_argument(parser)
     parser.add_argument('--config', help='config of a trained network')
     parser.add_argument('--checkpoint', help='its checkpoint')
     parser.add_argument('--clicks', type=Path, metavar='FILE', help='points that are labelled already, CSV or JSON')
@@ -71,7 +72,7 @@ def main() -> None:
         with Progress(console=console) as progress:
             bar = progress.add_task('files', total=len(files))
             points = suggest_points(files, args.budget, clicks, segmentor, args.voxel_size, args.seed,
-                                    lambda: progress.advance(bar))
+                                    lambda: progress.advance(bar), args.columns or described_columns(args.inputs))
         classes = labels_in_files(points, files, args.inputs[0]) if args.simulate else None
     except (ConfigError, DataError, InferenceError, ClickError, OSError) as error:
         stop(str(error))
@@ -88,6 +89,12 @@ def main() -> None:
     else:
         console.print(f'Fill in the column "class" of {written[0]}.')
     console.print(f'To see the points, open {args.out}/*.suggested.ply.')
+
+
+def described_columns(inputs: List[Path]) -> Optional[Sequence[str]]:
+    """The columns of .bin files, if a description says."""
+    described = [read_description(folder / DESCRIPTION) for folder in inputs if (folder / DESCRIPTION).is_file()]
+    return next((description.columns for description in described if description.columns), None)
 
 
 def class_names(inputs: List[Path], segmentor: Optional[Segmentor]) -> Optional[List[str]]:

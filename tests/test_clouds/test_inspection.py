@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from rich.console import Console
 
 from erda.clouds.description import read_description
-from erda.clouds.inspection import field_table, inspect_folder, report_table
+from erda.clouds.inspection import assumption_lines, field_table, inspect_folder, report_table
 from erda.clouds.starter import write_starter
 from erda.files.data_error import DataError
 from erda.weak_labels.click_labels import ClickError
@@ -64,6 +64,38 @@ def test_report(root):
     console.print(report_table(report), field_table(report))
     text = console.export_text()
     assert 'deep/b.las' in text and '652000.' in text and 'gps_time' in text
+
+
+def test_columns_of_bare_numbers(tmp_path):
+    points = np.random.default_rng(0).uniform([-9, -9, 0, 0, 0], [9, 9, 4, 255, 1], (4200, 5)).astype('<f4')
+    for name in ('a.bin', 'b.bin'):
+        points.tofile(tmp_path / name)
+    report = inspect_folder(tmp_path)
+    assert [file.count for file in report.files] == [4200, 4200]
+    assert assumption_lines(report) == ['a.bin and 1 more: it is read as 5 columns, x, y, z, intensity, column_5: no '
+                                        'other number of them makes sense.']
+
+
+@pytest.mark.parametrize('block_size', ['null', '9'])
+def test_columns_that_are_given_are_those_of_the_training(tmp_path, block_size):
+    points = np.random.default_rng(0).uniform(0, 9, (60, 5)).astype('<f4')
+    points.tofile(tmp_path / 'a.bin')
+    (tmp_path / 'clicks.csv').write_text('file,class,index\na.bin,road,3\na.bin,tree,59\n')
+    with pytest.raises(DataError, match='a.bin: it can have 3 or 4 or 5 or 6 columns'):
+        inspect_folder(tmp_path, tmp_path / 'clicks.csv')
+    init_default_scope('mmdet3d')
+    names = ['x', 'y', 'z', 'intensity', 'time']
+    report = inspect_folder(tmp_path, tmp_path / 'clicks.csv', columns=names)
+    assert not assumption_lines(report) and set(report.files[0].fields) == {'intensity', 'time'}
+    write_starter(report, tmp_path / 'clicks.csv', names)
+    text = (tmp_path / 'erda.yaml').read_text()
+    (tmp_path / 'erda.yaml').write_text(text.replace('block_size: null', f'block_size: {block_size}'))
+    assert read_description(tmp_path / 'erda.yaml').columns == tuple(names)
+    dataset = DATASETS.build(dict(type='PointCloudFolderDataset', data_root=str(tmp_path), split='train',
+                                  pipeline=[dict(type='LoadPointCloudBlock')]))
+    samples = [dataset[i] for i in range(len(dataset))]
+    labels = np.concatenate([sample['pts_semantic_mask'] for sample in samples])
+    assert len(labels) == 60 and sorted(labels)[:2] == [0, 1]
 
 
 def test_las_classes_have_their_names(root):

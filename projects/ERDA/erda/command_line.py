@@ -64,6 +64,12 @@ def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--local-rank', '--local_rank', type=int, default=0, help='set by the launcher')
 
 
+def add_columns_argument(parser: argparse.ArgumentParser) -> None:
+    """``columns``, a list of names or ``None``."""
+    parser.add_argument('--columns', type=lambda names: names.split(','), metavar='NAME,NAME,...',
+                        help='columns of .bin files, such as x,y,z,intensity,ring (default: found from the numbers)')
+
+
 def read_config(args: argparse.Namespace) -> Config:
     """The config of these arguments; a config that cannot be read ends the command."""
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))

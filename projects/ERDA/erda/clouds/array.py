@@ -1,8 +1,7 @@
-"""NumPy files and KITTI's .bin."""
-import shutil
+"""NumPy files."""
 import zipfile
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional
+from typing import Dict, Iterator, List
 
 import numpy as np
 
@@ -11,7 +10,6 @@ from .cloud_format import (
     PointCloud,
     PointCloudError,
     PointCloudFormat,
-    cast_exactly,
     chunk_bounds,
     column_names,
     extended_dtype,
@@ -23,9 +21,6 @@ from .cloud_format import (
 XYZ_NAMES = ('xyz', 'points', 'coord', 'coords', 'pos')
 COLOUR_NAMES = ('rgb', 'color', 'colors', 'colour', 'colours')
 COLOURS = ('red', 'green', 'blue', 'alpha')
-KITTI_COLUMNS = ('x', 'y', 'z', 'intensity')
-LABEL = np.dtype('<u4')
-SEMANTIC_BITS = 0xFFFF  # the upper half of a KITTI label is the instance
 
 
 class NpyFormat(PointCloudFormat):
@@ -135,69 +130,6 @@ class NpzFormat(PointCloudFormat):
             colours = COLOURS if key.lower() in COLOUR_NAMES and values.shape[1] <= 4 else ()
             columns.update((colours[i] if colours else f'{key}_{i}', column) for i, column in enumerate(values.T))
         return from_columns(columns, columns.values())
-
-
-class KittiFormat(PointCloudFormat):
-    """float32 x, y, z, intensity. A ``.label`` beside it or in ``../labels`` is the field 'label', without instances.
-
-    A copy writes the new field 'classification' to the ``.label`` file and all others to ``NAME.npz``.
-    """
-
-    def count_points(self, path: Path) -> int:
-        size = path.stat().st_size
-        if size % 16:
-            raise PointCloudError(f'{size} bytes are no whole number of points of 16 bytes (float32 x, y, z, '
-                                  'intensity). The file is truncated or another kind: copy it again')
-        return size // 16
-
-    def iter_chunks(self, path: Path, chunk_points: int) -> Iterator[PointCloud]:
-        count = self.count_points(path)
-        if not count:
-            return
-        points = np.memmap(path, '<f4', mode='r', shape=(count, 4))
-        labels = self._labels(path, count)
-        for chunk in chunk_bounds(count, chunk_points):
-            cloud = from_columns(KITTI_COLUMNS, points[chunk].T)
-            if labels is not None:
-                cloud.fields['label'] = np.asarray(labels[chunk]) & SEMANTIC_BITS
-            yield cloud
-
-    def field_names(self, path: Path) -> List[str]:
-        return list(KITTI_COLUMNS)
-
-    def check_copy(self, source: Path, target: Path, fields: Dict[str, np.ndarray]) -> List[str]:
-        if 'classification' in fields:
-            cast_exactly('classification', fields['classification'], LABEL)
-        return []
-
-    def copy(self, source: Path, part: Path, target: Path, new_fields: Iterator[Dict[str, np.ndarray]],
-             chunk_points: int) -> List[Path]:
-        count = self.count_points(source)
-        chunks = [next_fields(new_fields, chunk.stop - chunk.start) for chunk in chunk_bounds(count, chunk_points)]
-        fields = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in (chunks[0] if chunks else ())}
-        shutil.copyfile(source, part)
-        labels = fields.pop('classification', self._labels(source, count))
-        sides = []
-        if labels is not None:
-            sides.append(Path(f'{target.with_suffix(".label")}.part'))
-            cast_exactly('classification', labels, LABEL).tofile(sides[-1])
-        if fields:
-            sides.append(Path(f'{target.with_suffix(".npz")}.part'))
-            with sides[-1].open('wb') as file:
-                np.savez(file, **fields)
-        return sides
-
-    @staticmethod
-    def _labels(path: Path, count: int) -> Optional[np.ndarray]:
-        name = f'{path.stem}.label'
-        label = next((label for label in (path.with_name(name), path.parent.parent / 'labels' / name)
-                      if label.is_file()), None)
-        if label is None:
-            return None
-        if label.stat().st_size != 4 * count:
-            raise PointCloudError(f'{label} has {label.stat().st_size} bytes, but {count} points need {4 * count} (one '
-                                  'uint32 a point). They do not belong together')
-        return np.memmap(label, LABEL, mode='r')
 
 
 def _named(array: np.ndarray) -> np.ndarray:

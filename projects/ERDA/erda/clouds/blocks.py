@@ -92,6 +92,7 @@ class BlockCache:
         overlap: what neighbours share, metres.
         fields: fields to keep, by the names that :func:`field_name` finds.
         label_field: one of them, whose values are counted.
+        columns: names of the columns of a ``.bin`` file, see :func:`count_points`.
 
     Attributes:
         counts: number of points of each block by its name, COLUMN_ROW.
@@ -103,12 +104,13 @@ class BlockCache:
     """
 
     def __init__(self, path: Path, folder: Path, block_size: float, overlap: float, fields: Sequence[str],
-                 label_field: Optional[str] = None) -> None:
+                 label_field: Optional[str] = None, columns: Optional[Sequence[str]] = None) -> None:
         self.path = path
+        self._columns = columns
         status = path.stat()
         source = dict(size=status.st_size, mtime_ns=status.st_mtime_ns)
         layout = dict(version=VERSION, block_size=block_size, overlap=overlap, fields=sorted(set(fields)),
-                      label_field=label_field)
+                      label_field=label_field, **(dict(columns=list(columns)) if columns else {}))
         key = json.dumps([path.resolve().as_posix(), source, layout])
         home = folder / blake2b(path.resolve().as_posix().encode(), digest_size=8).hexdigest()
         self.folder = home / blake2b(key.encode(), digest_size=8).hexdigest()
@@ -130,7 +132,7 @@ class BlockCache:
         return BlockRecords(PointCloud(np.ascontiguousarray(records['xyz']), fields), records['index'], records['core'])
 
     def _build(self, home: Path, source: dict, layout: dict) -> None:
-        grid = BlockGrid.over(*_extent(self.path), layout['block_size'], layout['overlap'])
+        grid = BlockGrid.over(*_extent(self.path, self._columns), layout['block_size'], layout['overlap'])
         part = Path(tempfile.mkdtemp(prefix='part-', dir=home))
         try:
             index = self._write_blocks(part, grid, layout['fields'], layout['label_field'])
@@ -147,7 +149,7 @@ class BlockCache:
         counts: Counter[str] = Counter()
         label_counts: Counter[float] = Counter()
         start, dtype = 0, None
-        for chunk in iter_point_cloud(self.path, CHUNK_POINTS):
+        for chunk in iter_point_cloud(self.path, CHUNK_POINTS, self._columns):
             columns = {name: chunk.fields[_own_name(self.path, chunk, name)] for name in fields}
             dtype = dtype or np.dtype([('index', '<i8'), ('core', '?'), ('xyz', '<f8', 3),
                                        *((name, values.dtype) for name, values in columns.items())])
@@ -180,11 +182,11 @@ def _own_name(path: Path, chunk: PointCloud, name: str) -> str:
         raise PointCloudError(f'{path}: {error}.') from error
 
 
-def _extent(path: Path) -> Tuple[np.ndarray, np.ndarray]:
+def _extent(path: Path, columns: Optional[Sequence[str]]) -> Tuple[np.ndarray, np.ndarray]:
     """Smallest and largest x and y."""
-    count_points(path)
+    count_points(path, columns)
     bounds = [(chunk.xyz[:, :2].min(axis=0), chunk.xyz[:, :2].max(axis=0))
-              for chunk in iter_point_cloud(path, CHUNK_POINTS)]
+              for chunk in iter_point_cloud(path, CHUNK_POINTS, columns)]
     return np.min([low for low, _ in bounds], axis=0), np.max([high for _, high in bounds], axis=0)
 
 

@@ -1,7 +1,7 @@
 """Clicks on the files of a folder, found without holding a whole file."""
 import logging
 from pathlib import Path
-from typing import Dict, Iterable, List, NamedTuple, Sequence, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from mmengine.logging import print_log
@@ -75,10 +75,10 @@ def clicked_points(description: Description, clicks: Sequence[Click],
     return found
 
 
-def numbered_points(path: Path) -> Iterable[NumberedPoints]:
-    """All points of a file, chunk by chunk."""
+def numbered_points(path: Path, columns: Optional[Sequence[str]] = None) -> Iterable[NumberedPoints]:
+    """All points of a file, chunk by chunk; for the columns see :func:`count_points`."""
     start = 0
-    for chunk in iter_point_cloud(path):
+    for chunk in iter_point_cloud(path, columns=columns):
         yield np.arange(start, start + len(chunk.xyz)), chunk.xyz
         start += len(chunk.xyz)
 

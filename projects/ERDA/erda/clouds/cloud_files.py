@@ -4,49 +4,55 @@ import os
 import struct
 import zipfile
 from pathlib import Path
-from typing import Callable, Dict, Iterable, Iterator, List, Optional, Set
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Set
 
 import numpy as np
 
-from .array import KittiFormat, NpyFormat, NpzFormat
+from .array import NpyFormat, NpzFormat
+from .bare_numbers import BareNumbersFormat
 from .cloud_format import PointCloud, PointCloudError, PointCloudFormat, next_fields
 from .ply import PlyFormat
 from .table import TableFormat
 
 __all__ = [
-    'SUFFIXES', 'PointCloud', 'PointCloudError', 'check_copy', 'copy_name', 'copy_with_fields', 'count_points',
-    'field_names', 'iter_point_cloud', 'read_point_cloud'
+    'SUFFIXES', 'PointCloud', 'PointCloudError', 'assumptions', 'check_copy', 'copy_name', 'copy_with_fields',
+    'count_points', 'field_names', 'iter_point_cloud', 'read_point_cloud'
 ]
 
 FORMATS: Dict[str, Callable[[], PointCloudFormat]] = {
-    '.ply': PlyFormat, '.npy': NpyFormat, '.npz': NpzFormat, '.bin': KittiFormat, '.txt': TableFormat,
-    '.csv': TableFormat}
+    '.ply': PlyFormat, '.npy': NpyFormat, '.npz': NpzFormat, '.txt': TableFormat, '.csv': TableFormat}
 LAS_SUFFIXES = ('.las', '.laz')
+BARE_NUMBERS = '.bin'
 COPC_SUFFIX = '.copc.laz'  # by which other programs know the format
-SUFFIXES = ('.ply', *LAS_SUFFIXES, '.npy', '.npz', '.bin', '.txt', '.csv')
+SUFFIXES = ('.ply', *LAS_SUFFIXES, '.npy', '.npz', BARE_NUMBERS, '.txt', '.csv')
 
 
-def count_points(path: Path) -> int:
+def count_points(path: Path, columns: Optional[Sequence[str]] = None) -> int:
     """Number of points, from the header alone where the format has one.
+
+    Args:
+        path: a file with one of ``SUFFIXES``.
+        columns: names of the columns of a ``.bin`` file; found out from its numbers by default.
 
     Raises:
         PointCloudError: if the file is missing, unreadable or empty.
     """
     path = Path(path)
     with _naming(path):
-        count = _format(path).count_points(path)
+        count = _format(path, columns).count_points(path)
         if count == 0:
             raise PointCloudError('it has no points. Leave it out')
         return count
 
 
-def read_point_cloud(path: Path) -> PointCloud:
+def read_point_cloud(path: Path, columns: Optional[Sequence[str]] = None) -> PointCloud:
     """All points of a file. Raises what :func:`iter_point_cloud` raises."""
-    cloud, = iter_point_cloud(path, count_points(path))
+    cloud, = iter_point_cloud(path, count_points(path, columns), columns)
     return cloud
 
 
-def iter_point_cloud(path: Path, chunk_points: int = 1_000_000) -> Iterator[PointCloud]:
+def iter_point_cloud(path: Path, chunk_points: int = 1_000_000,
+                     columns: Optional[Sequence[str]] = None) -> Iterator[PointCloud]:
     """The points of a file in order, with memory for one chunk of LAS, LAZ, binary PLY, NPY and BIN files.
 
     Text tables and NPZ files are read whole.
@@ -54,6 +60,7 @@ def iter_point_cloud(path: Path, chunk_points: int = 1_000_000) -> Iterator[Poin
     Args:
         path: a file with one of ``SUFFIXES``.
         chunk_points: points of each chunk; the last may have fewer.
+        columns: see :func:`count_points`.
 
     Raises:
         PointCloudError: if the file is missing, unreadable, truncated or empty, lacks x, y or z, or has NaN or
@@ -63,9 +70,9 @@ def iter_point_cloud(path: Path, chunk_points: int = 1_000_000) -> Iterator[Poin
     path, start = Path(path), 0
     if chunk_points < 1:
         raise ValueError(f'chunk_points={chunk_points} must be at least 1')
-    count = count_points(path)
+    count = count_points(path, columns)
     with _naming(path):
-        chunks = _format(path).iter_chunks(path, chunk_points)
+        chunks = _format(path, columns).iter_chunks(path, chunk_points)
     while True:
         with _naming(path):
             cloud = next(chunks, None)
@@ -80,7 +87,7 @@ def iter_point_cloud(path: Path, chunk_points: int = 1_000_000) -> Iterator[Poin
         raise PointCloudError(f'{path}: it has {start} points, not {count}. The file is truncated: copy it again.')
 
 
-def field_names(path: Path) -> List[str]:
+def field_names(path: Path, columns: Optional[Sequence[str]] = None) -> List[str]:
     """Names of a file's fields, coordinates included, from its head alone where the format has one.
 
     Raises:
@@ -88,7 +95,18 @@ def field_names(path: Path) -> List[str]:
     """
     path = Path(path)
     with _naming(path):
-        return _format(path).field_names(path)
+        return _format(path, columns).field_names(path)
+
+
+def assumptions(path: Path, columns: Optional[Sequence[str]] = None) -> List[str]:
+    """A sentence on each thing that the file does not say and that was taken to be so.
+
+    Raises:
+        PointCloudError: if the file is missing or unreadable.
+    """
+    path = Path(path)
+    with _naming(path):
+        return _format(path, columns).assumptions(path)
 
 
 def copy_name(name: str) -> str:
@@ -101,13 +119,15 @@ def copy_name(name: str) -> str:
     return f'{name[:-len(COPC_SUFFIX)]}.laz' if name.lower().endswith(COPC_SUFFIX) else name
 
 
-def check_copy(source: Path, target: Path, new_fields: Dict[str, np.ndarray]) -> List[str]:
+def check_copy(source: Path, target: Path, new_fields: Dict[str, np.ndarray],
+               columns: Optional[Sequence[str]] = None) -> List[str]:
     """Find out whether :func:`copy_with_fields` can write a file, before its new fields are computed.
 
     Args:
         source: a file that :func:`iter_point_cloud` reads.
         target: what will be written.
         new_fields: a few values ``[n]`` of each, the smallest and the largest among them.
+        columns: see :func:`count_points`.
 
     Returns: a sentence on each thing that the copy will not have.
 
@@ -118,11 +138,11 @@ def check_copy(source: Path, target: Path, new_fields: Dict[str, np.ndarray]) ->
     _check_suffix(source, target)
     count = len(next(iter(new_fields.values())))
     with _naming(source):
-        return _format(source).check_copy(source, target, next_fields(iter([new_fields]), count))
+        return _format(source, columns).check_copy(source, target, next_fields(iter([new_fields]), count))
 
 
 def copy_with_fields(source: Path, target: Path, new_fields: Iterable[Dict[str, np.ndarray]],
-                     chunk_points: int = 1_000_000) -> None:
+                     chunk_points: int = 1_000_000, columns: Optional[Sequence[str]] = None) -> None:
     """Write every point and attribute of a file, in order, with new per-point fields, to a file of the same format.
 
     The field 'classification' of a LAS or LAZ file is overwritten, as is every field that exists; others become extra
@@ -134,6 +154,7 @@ def copy_with_fields(source: Path, target: Path, new_fields: Iterable[Dict[str, 
         target: what to write, with the suffix of ``source``; LAS and LAZ may be exchanged.
         new_fields: the ``[n]`` fields of each chunk, cut as by :func:`iter_point_cloud`, the same in all chunks.
         chunk_points: points of each chunk.
+        columns: see :func:`count_points`.
 
     Raises:
         PointCloudError: if the source cannot be used or fields do not fit it.
@@ -144,10 +165,10 @@ def copy_with_fields(source: Path, target: Path, new_fields: Iterable[Dict[str, 
     part = target.with_name(f'{target.stem}.part{target.suffix}')
     written = [part]
     try:
-        count_points(source)
+        count_points(source, columns)
         with _naming(source):
             try:
-                written += (sides := _format(source).copy(source, part, target, chunks, chunk_points))
+                written += (sides := _format(source, columns).copy(source, part, target, chunks, chunk_points))
             except OSError as error:
                 raise PointCloudError(f'it cannot be copied to {target} ({error}). Look at the space and the '
                                       'permissions there') from error
@@ -204,7 +225,7 @@ class _NewFields:
         return fields
 
 
-def _format(path: Path) -> PointCloudFormat:
+def _format(path: Path, columns: Optional[Sequence[str]] = None) -> PointCloudFormat:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise PointCloudError(f'{suffix or "a file without suffix"} is not a known format. Convert it to one of '
@@ -217,6 +238,8 @@ def _format(path: Path) -> PointCloudFormat:
         except ImportError as error:
             raise PointCloudError(f'LAS files need laspy and lazrs ({error}). Run: pip install laspy lazrs') from error
         return LasFormat()
+    if suffix == BARE_NUMBERS:
+        return BareNumbersFormat(columns)
     return FORMATS[suffix]()
 
 

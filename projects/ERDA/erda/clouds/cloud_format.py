@@ -40,6 +40,10 @@ class PointCloudFormat(metaclass=ABCMeta):
     def field_names(self, path: Path) -> List[str]:
         """Names that the file has already, coordinates included."""
 
+    def assumptions(self, path: Path) -> List[str]:
+        """A sentence on each thing that the file does not say and that was taken to be so."""
+        return []
+
     def check_copy(self, source: Path, target: Path, fields: Dict[str, np.ndarray]) -> List[str]:
         """Find out, without writing a file, whether :meth:`copy` will succeed.
 

@@ -32,6 +32,7 @@ class Description(NamedTuple):
         overlap: width of what neighbouring blocks share, metres.
         clicks: file of clicks; training then sees these labels and no others.
         click_radius: how far a click may be from its point, metres.
+        columns: names of the columns of ``.bin`` files; ``None``: found out from their numbers.
     """
     root: Path
     classes: Dict[str, List[int]]
@@ -46,6 +47,7 @@ class Description(NamedTuple):
     overlap: float = 0.
     clicks: Optional[Path] = None
     click_radius: float = 0.5
+    columns: Optional[Tuple[str, ...]] = None
 
     def files(self, split: str) -> List[str]:
         """Files of a split relative to the root, with forward slashes, sorted.
@@ -107,7 +109,8 @@ def read_description(path: Path) -> Description:
         block_size=check.positive_or_none('block_size', content.get('block_size')),
         overlap=check.positive_or_none('overlap', content.get('overlap') or None) or 0.,
         clicks=None if content.get('clicks') is None else path.parent / check.get('clicks', str),
-        click_radius=check.positive_or_none('click_radius', content.get('click_radius')) or 0.5)
+        click_radius=check.positive_or_none('click_radius', content.get('click_radius')) or 0.5,
+        columns=tuple(check.strings('columns', content.get('columns'))) or None)
     check.consistent(description)
     return description
 

@@ -115,14 +115,14 @@ class PointCloudFolderDataset(Seg3DDataset):
     def _cache(self, file: str) -> Optional[BlockCache]:
         path, description = self.description.root / file, self.description
         if description.block_size is None:
-            count_points(path)
+            count_points(path, description.columns)
             return None
         fields = [name for feature in description.features for name in fields_of_feature(feature)]
         if description.label_field:
             fields.append(description.label_field)
         try:
             cache = BlockCache(path, self.cache_dir, description.block_size, description.overlap, fields,
-                               description.label_field)
+                               description.label_field, description.columns)
         except PermissionError as error:
             raise DataError(f'{self.cache_dir} cannot be written, but blocks are kept there ({error.strerror}). Name '
                             'another folder with cache_dir=... of the data set.') from error
@@ -135,7 +135,7 @@ class PointCloudFolderDataset(Seg3DDataset):
         if description.clicks is None or (self.test_mode and description.label_field):
             return None
         points = {
-            file: numbered_points(description.root / file) if cache is None else
+            file: numbered_points(description.root / file, description.columns) if cache is None else
             ((block.index, block.cloud.xyz) for block in map(cache.read, cache.counts))
             for file, cache in caches.items()
         }
@@ -202,7 +202,7 @@ def labels_of_cloud(cloud: PointCloud, description: Description, path: Path) -> 
 def _read(source: BlockSource) -> BlockRecords:
     if source.cache is not None:
         return source.cache.read(source.key)
-    cloud = read_point_cloud(source.path)
+    cloud = read_point_cloud(source.path, source.description.columns)
     return BlockRecords(cloud, np.arange(len(cloud.xyz)), np.ones(len(cloud.xyz), dtype=bool))
 
 

@@ -1,14 +1,14 @@
 """What is in a folder of point clouds: points, extents, fields and labels of every file."""
 from collections import Counter
 from pathlib import Path
-from typing import Collection, Dict, List, NamedTuple, Optional
+from typing import Collection, Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 from rich.table import Table
 
 from ..files.data_error import DataError
 from ..files.progress import track
-from .cloud_files import SUFFIXES, PointCloudError, iter_point_cloud
+from .cloud_files import SUFFIXES, PointCloudError, assumptions, iter_point_cloud
 from .features import RGB, find_field
 from .listing import list_point_clouds
 from .table import read_layout
@@ -37,6 +37,7 @@ class FileReport(NamedTuple):
         high: ``[3]`` largest coordinates.
         fields: by name.
         values: number of points with each value of the label field; ``None`` if there is no such field.
+        assumptions: sentences on what the file does not say, see :func:`erda.clouds.cloud_files.assumptions`.
     """
     name: str
     count: int  # type: ignore[assignment]  # hides tuple.count
@@ -44,6 +45,7 @@ class FileReport(NamedTuple):
     high: np.ndarray
     fields: Dict[str, FieldReport]
     values: Optional[Counter]
+    assumptions: Sequence[str] = ()
 
 
 class FolderReport(NamedTuple):
@@ -82,13 +84,15 @@ class FolderReport(NamedTuple):
         return everywhere and any(self.common(name) for name in RGB)
 
 
-def inspect_folder(root: Path, clicks: Optional[Path] = None, label_field: Optional[str] = None) -> FolderReport:
+def inspect_folder(root: Path, clicks: Optional[Path] = None, label_field: Optional[str] = None,
+                   columns: Optional[Sequence[str]] = None) -> FolderReport:
     """Read every point cloud below a folder once.
 
     Args:
         root: folder, see :func:`list_point_clouds`.
         clicks: file of clicks in it, if there is one.
         label_field: field with the labels; by default the first of ``LABEL_FIELDS`` that every file has.
+        columns: names of the columns of ``.bin`` files, see :func:`count_points`.
 
     Raises:
         DataError: if there is no point cloud, or naming all files that cannot be used or lack ``label_field``.
@@ -101,13 +105,23 @@ def inspect_folder(root: Path, clicks: Optional[Path] = None, label_field: Optio
     reports, errors = [], []
     for path in track(paths, description=f'Reading {len(paths)} files'):
         try:
-            reports.append(_inspect_file(path, path.relative_to(root).as_posix(), label_field))
+            reports.append(_inspect_file(path, path.relative_to(root).as_posix(), label_field, columns))
         except PointCloudError as error:
             errors.append(str(error))
     if errors:
         raise DataError('\n'.join([*errors, f'Repair these {len(errors)} of {len(paths)} files or move them out of '
                                             f'{root}.']))
     return _folder_report(root, reports, label_field)
+
+
+def assumption_lines(report: FolderReport) -> List[str]:
+    """Each assumption once, after the files that it is about."""
+    files: Dict[str, List[str]] = {}
+    for file in report.files:
+        for assumption in file.assumptions:
+            files.setdefault(assumption, []).append(file.name)
+    return [f'{names[0]}{f" and {len(names) - 1} more" if len(names) > 1 else ""}: {assumption}.'
+            for assumption, names in files.items()]
 
 
 def report_table(report: FolderReport) -> Table:
@@ -133,7 +147,8 @@ def field_table(report: FolderReport) -> Table:
     return table
 
 
-def _inspect_file(path: Path, name: str, label_field: Optional[str]) -> FileReport:
+def _inspect_file(path: Path, name: str, label_field: Optional[str],
+                  columns: Optional[Sequence[str]]) -> FileReport:
     if _is_table_of_clicks(path):
         raise PointCloudError(f'{path} is a file of clicks. Give it with --clicks.')
     count, low, high = 0, np.full(3, np.inf), np.full(3, -np.inf)
@@ -143,7 +158,7 @@ def _inspect_file(path: Path, name: str, label_field: Optional[str]) -> FileRepo
     not_finite: Counter[str] = Counter()
     dtypes: Dict[str, np.dtype] = {}
     values: Dict[str, Optional[Counter]] = {}
-    for chunk in iter_point_cloud(path):
+    for chunk in iter_point_cloud(path, columns=columns):
         count += len(chunk.xyz)
         low, high = np.minimum(low, chunk.xyz.min(axis=0)), np.maximum(high, chunk.xyz.max(axis=0))
         for field, column in chunk.fields.items():
@@ -163,7 +178,7 @@ def _inspect_file(path: Path, name: str, label_field: Optional[str]) -> FileRepo
                                  float(np.percentile(np.concatenate(samples[field]), 99)) if field in samples else 0.,
                                  not_finite[field]) for field, dtype in dtypes.items()}
     counted = next((found for found in values.values() if found is not None), None)
-    return FileReport(name, count, low, high, fields, counted)
+    return FileReport(name, count, low, high, fields, counted, assumptions(path, columns))
 
 
 def _is_table_of_clicks(path: Path) -> bool:

@@ -1,7 +1,7 @@
 """The files that a folder of point clouds begins with: erda.yaml and a config that trains on it."""
 import math
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import yaml
 
@@ -33,19 +33,21 @@ class Starter(NamedTuple):
     remarks: List[str]
 
 
-def write_starter(report: FolderReport, clicks: Optional[Path] = None) -> Starter:
+def write_starter(report: FolderReport, clicks: Optional[Path] = None,
+                  columns: Optional[Sequence[str]] = None) -> Starter:
     """Write ``erda.yaml`` and ``minkunet_erda.py`` into the folder; a file that is there is kept.
 
     Args:
         report: what :func:`erda.clouds.inspection.inspect_folder` found.
         clicks: file of clicks.
+        columns: names of the columns of ``.bin`` files, if somebody has said them.
 
     Raises:
         DataError: if no point has a label or there are fewer than two classes.
         ClickError: if the clicks cannot be read.
     """
     starter = Starter([], [], [])
-    for name, content in ((DESCRIPTION, lambda: _description(report, clicks, starter.remarks)),
+    for name, content in ((DESCRIPTION, lambda: _description(report, clicks, columns, starter.remarks)),
                           (CONFIG, lambda: CONFIG_TEXT.format(base=BASE_CONFIG.as_posix(),
                                                               voxel_size=_voxel_size(report)))):
         path = report.root / name
@@ -88,7 +90,8 @@ param_scheduler = [
 '''
 
 
-def _description(report: FolderReport, clicks: Optional[Path], remarks: List[str]) -> str:
+def _description(report: FolderReport, clicks: Optional[Path], columns: Optional[Sequence[str]],
+                 remarks: List[str]) -> str:
     names = click_classes(clicks) if clicks else []
     classes, unlabelled, void = _classes(report, names)
     if report.label_field and (strange := [name for name in names if name not in classes and not name.isdecimal()]):
@@ -113,6 +116,8 @@ def _description(report: FolderReport, clicks: Optional[Path], remarks: List[str
     lines += ['', '# Larger files are cut into blocks of this size that share the overlap, metres; null: whole files.',
               f'block_size: {"null" if block_size is None else f"{block_size:g}"}',
               f'overlap: {0 if block_size is None else block_size / 10:g}']
+    if columns:
+        lines += ['', '# Columns of the .bin files.', f'columns: [{", ".join(map(_text, columns))}]']
     if clicks:
         path = clicks.resolve()
         inside = path.is_relative_to(report.root.resolve())

@@ -1,7 +1,7 @@
 """What a network says about a few chosen points of a file of any size."""
 import tempfile
 from pathlib import Path
-from typing import Callable, NamedTuple
+from typing import Callable, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -24,7 +24,8 @@ class CandidateFeatures(NamedTuple):
 
 
 def candidate_features(path: Path, index: np.ndarray, segmentor: Segmentor, chunk_points: int = 1_000_000,
-                       advance: Callable[[int, int], None] = lambda points, total: None) -> CandidateFeatures:
+                       advance: Callable[[int, int], None] = lambda points, total: None,
+                       columns: Optional[Sequence[str]] = None) -> CandidateFeatures:
     """Features and uncertainty of points, each from the block in whose core it is.
 
     Args:
@@ -33,6 +34,7 @@ def candidate_features(path: Path, index: np.ndarray, segmentor: Segmentor, chun
         segmentor: the network.
         chunk_points: points that are read at a time.
         advance: called with the points just done and all points.
+        columns: names of the columns of a ``.bin`` file, see :func:`count_points`.
 
     Raises:
         PointCloudError: if the file cannot be read.
@@ -42,7 +44,7 @@ def candidate_features(path: Path, index: np.ndarray, segmentor: Segmentor, chun
     with tempfile.TemporaryDirectory() as folder:
         store = TileStore(Path(folder), layout.block_size, len(segmentor.inputs.classes))
         try:
-            for chunk in iter_point_cloud(path, chunk_points):
+            for chunk in iter_point_cloud(path, chunk_points, columns):
                 store.add(chunk, segmentor.inputs.fields_of(chunk.fields))
             for plan in plan_blocks(store, layout):
                 block = store.read(plan.region)

@@ -7,7 +7,14 @@ from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optiona
 
 import numpy as np
 
-from ..clouds.cloud_files import PointCloud, check_copy, copy_with_fields, field_names, iter_point_cloud
+from ..clouds.cloud_files import (
+    PointCloud,
+    assumptions,
+    check_copy,
+    copy_with_fields,
+    field_names,
+    iter_point_cloud,
+)
 from ..clouds.feature_ranges import SAMPLED_POINTS, far_features, ranges_of
 from ..clouds.features import find_field
 from .block_prediction import BlockLayout, predict_blocks
@@ -38,7 +45,8 @@ def label_file(source: Path,
                layout: Optional[BlockLayout] = None,
                chunk_points: int = 1_000_000,
                advance: Callable[[str, int, int], None] = lambda stage, points, total: None,
-               inform: Callable[[str], None] = lambda sentence: None) -> None:
+               inform: Callable[[str], None] = lambda sentence: None,
+               columns: Optional[Sequence[str]] = None) -> None:
     """Write a copy of a file with the class of every point; it appears only when complete.
 
     Fields that the file has stay, except the class in the file's own field for it: see :func:`free_names`. Whether the
@@ -57,19 +65,21 @@ def label_file(source: Path,
         advance: called with ``'reading'``, ``'predicting'`` or ``'writing'``, the points just done, and all points (0
             while they are not known).
         inform: called before anything is predicted with a sentence on each thing that will not be as one expects.
+        columns: names of the columns of a ``.bin`` file, see :func:`count_points`.
 
     Raises:
         PointCloudError: if the source cannot be read or the target cannot be written.
         InferenceError: if the file has not what the network needs.
     """
     try:
-        _label_file(source, target, segmentor, outputs, layout, chunk_points, advance, inform)
+        _label_file(source, target, segmentor, outputs, layout, chunk_points, advance, inform, columns)
     except InferenceError as error:
         raise InferenceError(f'{source}: {error}.') from error
 
 
 def _label_file(source: Path, target: Path, segmentor: Segmentor, outputs: Outputs, layout: Optional[BlockLayout],
-                chunk_points: int, advance: Callable[[str, int, int], None], inform: Callable[[str], None]) -> None:
+                chunk_points: int, advance: Callable[[str, int, int], None], inform: Callable[[str], None],
+                columns: Optional[Sequence[str]]) -> None:
     inputs = segmentor.inputs
     own_field = source.suffix.lower() in OWN_CLASS_FIELD
     class_field = 'classification' if own_field else f'{PREDICTED}class'
@@ -78,9 +88,10 @@ def _label_file(source: Path, target: Path, segmentor: Segmentor, outputs: Outpu
         return point_fields(probabilities, inputs.classes, inputs.raw_values, class_field, outputs)
 
     each_class = fields_of(np.eye(len(inputs.classes), dtype=np.float32))
-    there = [name for name in field_names(source) if not (own_field and name == class_field)]
+    there = [name for name in field_names(source, columns) if not (own_field and name == class_field)]
     names = free_names(each_class, there, outputs.prefix, kept=class_field if own_field else None)
-    changes = check_copy(source, target, {names[name]: values for name, values in each_class.items()})
+    changes = assumptions(source, columns)
+    changes += check_copy(source, target, {names[name]: values for name, values in each_class.items()}, columns)
     changes += [f'it has a field {name} of its own; the new one is {new}' for name, new in names.items()
                 if new != outputs.prefix + name and new != name]
     for change in changes:
@@ -90,7 +101,7 @@ def _label_file(source: Path, target: Path, segmentor: Segmentor, outputs: Outpu
     with tempfile.TemporaryDirectory(prefix=f'.{target.name}.', dir=target.parent) as folder:
         store = TileStore(Path(folder), layout.block_size, len(inputs.classes))
         fields, samples = None, []
-        for chunk in iter_point_cloud(source, chunk_points):
+        for chunk in iter_point_cloud(source, chunk_points, columns):
             if fields is None:
                 fields = inputs.fields_of(chunk.fields)
             store.add(chunk, fields)
@@ -106,7 +117,7 @@ def _label_file(source: Path, target: Path, segmentor: Segmentor, outputs: Outpu
                 yield {names[name]: values for name, values in fields_of(probabilities).items()}
                 advance('writing', len(probabilities), store.num_points)
 
-        copy_with_fields(source, target, new_fields(), chunk_points)
+        copy_with_fields(source, target, new_fields(), chunk_points, columns)
 
 
 def _some_points(chunk: PointCloud, fields: Sequence[str]) -> PointCloud:

@@ -62,7 +62,8 @@ def suggest_points(files: Dict[str, Path],
                    segmentor: Optional[Segmentor] = None,
                    voxel_size: float = 0.2,
                    seed: int = 0,
-                   advance: Callable[[], None] = lambda: None) -> Candidates:
+                   advance: Callable[[], None] = lambda: None,
+                   columns: Optional[Sequence[str]] = None) -> Candidates:
     """Points to label next, the most useful first: :func:`suggest_by_features` with a network, else
     :func:`suggest_by_place`.
 
@@ -74,6 +75,7 @@ def suggest_points(files: Dict[str, Path],
         voxel_size: one point of each voxel is a candidate, metres; larger where there are too many.
         seed: decides between equally good points.
         advance: called after each file.
+        columns: names of the columns of ``.bin`` files, see :func:`count_points`.
 
     Raises:
         PointCloudError, InferenceError: if a file cannot be used.
@@ -81,7 +83,8 @@ def suggest_points(files: Dict[str, Path],
     """
     found: List[FileCandidates] = []
     for path in files.values():
-        found.append(read_candidates(path, clicks_of(clicks, path), voxel_size, MAX_CANDIDATES // len(files) + 1))
+        found.append(read_candidates(path, clicks_of(clicks, path), voxel_size, MAX_CANDIDATES // len(files) + 1,
+                                     columns))
         if segmentor is None:
             advance()
     candidates = join([(part.xyz, part.index) for part in found])
@@ -92,7 +95,7 @@ def suggest_points(files: Dict[str, Path],
         return candidates.take(free[suggest_by_place(candidates.take(free), clicked, budget, seed)])
     predicted = []
     for path, part in zip(files.values(), found):
-        predicted.append(candidate_features(path, part.index, segmentor))
+        predicted.append(candidate_features(path, part.index, segmentor, columns=columns))
         advance()
     rows = suggest_by_features(candidates, np.concatenate([part.features for part in predicted]),
                                np.concatenate([part.entropy for part in predicted]), budget,
@@ -119,7 +122,7 @@ def labels_in_files(points: Candidates, files: Dict[str, Path], folder: Path) ->
     answers = np.full(len(points.index), '', dtype=object)
     for number, path in enumerate(files.values()):
         start = 0
-        for chunk in iter_point_cloud(path):
+        for chunk in iter_point_cloud(path, columns=description.columns):
             here = (points.file == number) & (points.index >= start) & (points.index < start + len(chunk.xyz))
             labels = labels_of_cloud(chunk, description, path)
             answers[here] = [names[label] for label in labels[points.index[here] - start]]
@@ -127,14 +130,15 @@ def labels_in_files(points: Candidates, files: Dict[str, Path], folder: Path) ->
     return answers.tolist()
 
 
-def read_candidates(path: Path, clicks: Sequence[Click], voxel_size: float, max_points: int) -> FileCandidates:
+def read_candidates(path: Path, clicks: Sequence[Click], voxel_size: float, max_points: int,
+                    columns: Optional[Sequence[str]] = None) -> FileCandidates:
     """One point of each voxel of a file, and the places of its clicks."""
     wanted = {click.index for click in clicks if click.xyz is None and click.index is not None}
     places: Dict[Optional[int], Tuple[float, ...]] = {}
 
     def chunks() -> Iterator[np.ndarray]:
         start = 0
-        for chunk in iter_point_cloud(path):
+        for chunk in iter_point_cloud(path, columns=columns):
             for number in wanted:
                 if start <= number < start + len(chunk.xyz):
                     places[number] = tuple(chunk.xyz[number - start])
