@@ -87,6 +87,8 @@ WRITERS = {
     'a.csv': write_csv,
     'semicolon.csv': lambda path: write_csv(path, ';', '//X;Y;Z;intensity;classification\n'),
     'plain.txt': lambda path: write_csv(path, '  ', ''),
+    'plain.xyz': lambda path: write_csv(path, ' ', ''),
+    'plain.pts': lambda path: write_csv(path, ' ', f'{COUNT}\n'),
     'a.bin': write_bin,
 }
 NAMELESS = dict(intensity='column_4', classification='column_5')  # of formats that store no names
@@ -231,7 +233,7 @@ def test_copy_wraps_no_value(tmp_path, name, field, value, message):
 def test_truncated(path):
     content = path.read_bytes()
     path.write_bytes(content[:len(content) // 2 + 1])
-    if path.suffix in ('.csv', '.txt'):
+    if path.suffix in ('.csv', '.txt', '.xyz'):
         return  # a text table that ends early is a table
     with pytest.raises(PointCloudError) as error:
         read_point_cloud(path)
@@ -265,7 +267,7 @@ def test_other_content(path):
                                            'end_header\n'), 'list'),
     ('a.ply', lambda path: path.write_text('ply\nformat ascii 1.0\nelement vertex 1\nproperty odd a\nend_header\n'),
      'cannot be understood'),
-    ('a.xyz', lambda path: path.write_text('1 2 3'), 'not a known format'),
+    ('a.asc', lambda path: path.write_text('1 2 3'), 'not a known format'),
     ('a.las', lambda path: None, 'does not exist'),
 ])
 def test_errors(tmp_path, name, write, message):

@@ -12,7 +12,10 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from rich.console import Console
 
+from erda.clouds.cloud_files import PointCloudError, read_point_cloud
 from erda.clouds.description import read_description
+from erda.clouds.features import point_features
+from erda.clouds.folder_dataset import class_ids
 from erda.clouds.inspection import assumption_lines, field_table, inspect_folder, report_table
 from erda.clouds.starter import write_starter
 from erda.files.data_error import DataError
@@ -98,6 +101,74 @@ def test_columns_that_are_given_are_those_of_the_training(tmp_path, block_size):
     assert len(labels) == 60 and sorted(labels)[:2] == [0, 1]
 
 
+@pytest.mark.parametrize('block_size', ['null', '3'])
+def test_words_are_class_names(tmp_path, block_size):
+    rng, words = np.random.default_rng(0), ['ground', 'roof', 'unlabelled', 'noise', '']
+    labels = rng.choice(words, 300)
+    rows = [f'{x:.3f},{y:.3f},{z:.3f},{label}' for (x, y, z), label in zip(rng.uniform(0, 6, (300, 3)), labels)]
+    (tmp_path / 'a.csv').write_text('\n'.join(['x,y,z,class', *rows]))
+    report = inspect_folder(tmp_path)
+    assert report.label_counts == {word: (labels == word).sum() for word in words[:4]}
+    assert assumption_lines(report) == [f'a.csv: {(labels == "").sum()} points with nothing in the field class are '
+                                        'unlabelled.']
+    console = Console(record=True, width=160, file=io.StringIO())
+    console.print(field_table(report))
+    assert 'words' in console.export_text()
+    description, _ = start(tmp_path)
+    assert description.classes == {'ground': ['ground'], 'roof': ['roof']}
+    assert description.unlabelled == ('unlabelled', ) and description.void == ('noise', )
+    text = (tmp_path / 'erda.yaml').read_text()
+    (tmp_path / 'erda.yaml').write_text(text.replace('block_size: null', f'block_size: {block_size}'))
+    init_default_scope('mmdet3d')
+    dataset = DATASETS.build(dict(type='PointCloudFolderDataset', data_root=str(tmp_path), split='train',
+                                  pipeline=[dict(type='LoadPointCloudBlock')]))
+    found = np.concatenate([dataset[i]['pts_semantic_mask'] for i in range(len(dataset))])
+    expected = np.select([labels == word for word in ('ground', 'roof', 'noise')], [0, 1, 2], 3)
+    assert sorted(found) == sorted(expected)
+    (tmp_path / 'a.csv').write_text('x,y,z,class\n1,2,3,ground\n4,5,6,tree\n')
+    with pytest.raises(DataError, match='label value tree of class is not in erda.yaml'):
+        DATASETS.build(dict(type='PointCloudFolderDataset', data_root=str(tmp_path), split='train',
+                            pipeline=[dict(type='LoadPointCloudBlock')]))[0]
+
+
+def test_words_and_numbers_are_not_one_label(tmp_path):
+    write_csv(tmp_path / 'a.csv', labels=(0, 1))
+    (tmp_path / 'b.csv').write_text('x,y,z,label\n1,2,3,ground\n4,5,6,tree\n')
+    with pytest.raises(DataError, match='label has words in some files and numbers in others'):
+        inspect_folder(tmp_path)
+
+
+def test_nan_among_labels_is_unlabelled(tmp_path):
+    labels = np.array([1, 2, np.nan, 2, np.nan])
+    np.savez(tmp_path / 'a.npz', xyz=np.random.default_rng(0).uniform(0, 6, (5, 3)), labels=labels)
+    report = inspect_folder(tmp_path)
+    assert report.label_counts == {1: 1, 2: 2}
+    assert assumption_lines(report) == ['a.npz: 2 points with nothing in the field labels are unlabelled.']
+    description, _ = start(tmp_path)
+    assert class_ids(labels, description, tmp_path).tolist() == [0, 1, 3, 1, 3]
+
+
+@pytest.mark.parametrize('names, feature', [
+    ('X Y Z R G B', True), ('x y z r g b', True), ('x y z Rf Gf Bf', True), ('x y z Red Green Blue', True),
+    ('x y z scalar_R scalar_G scalar_B', True), ('x y z r s t', False)])
+def test_colours_have_many_names(tmp_path, names, feature):
+    rng = np.random.default_rng(0)
+    table = np.column_stack([rng.uniform(0, 6, (50, 3)), rng.integers(0, 250, (50, 3)), np.arange(50) % 2 + 1])
+    np.savetxt(tmp_path / 'a.txt', table, '%.6g', header=f'{names} labels', comments='')
+    description, _ = start(tmp_path)
+    assert ('rgb' in description.features) == feature
+    cloud = read_point_cloud(tmp_path / 'a.txt')
+    if feature:
+        np.testing.assert_allclose(point_features(cloud, ['rgb'], {'rgb': 255}), table[:, 3:6] / 255, rtol=1e-6)
+
+
+def test_words_are_no_feature(tmp_path):
+    (tmp_path / 'a.txt').write_text('x y z intensity labels\n1 2 3 low 1\n4 5 6 high 2\n')
+    assert start(tmp_path)[0].features == ('height_above_ground', )
+    with pytest.raises(PointCloudError, match="the field 'intensity' has words, not numbers. Leave it out"):
+        point_features(read_point_cloud(tmp_path / 'a.txt'), ['intensity'], {})
+
+
 def test_las_classes_have_their_names(root):
     description, starter = start(root)
     assert description.classes == {'ground': [2], 'high_vegetation': [5], 'building': [6]}
@@ -180,7 +251,7 @@ def test_clicks_alone(tmp_path, names, classes):
     (lambda root: (write_csv(root / 'a.csv'), write_csv(root / 'b.csv', 'xyz')), 'b.csv has no label field, but a.csv'),
     (lambda root: (write_csv(root / 'a.csv'), write_csv(root / 'b.csv', [*'xyz', 'class'])), 'different names'),
     (lambda root: (root / 'a.csv').write_text('file,class,index\n'), 'a.csv is a file of clicks'),
-    (lambda root: (root / 'a.txt').write_bytes(b'\xff\xfe'), 'a.txt: it cannot be read'),
+    (lambda root: (root / 'a.txt').write_bytes(b'\xff\xfe1\0'), 'a.txt: it is no text, or text in UTF-16'),
     (lambda root: (write_las(root / 'a.las', classes=(1, ))), 'a.las: no label at all'),
 ])
 def test_bad_folders(tmp_path, write, message):

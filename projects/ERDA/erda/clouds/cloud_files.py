@@ -20,11 +20,12 @@ __all__ = [
 ]
 
 FORMATS: Dict[str, Callable[[], PointCloudFormat]] = {
-    '.ply': PlyFormat, '.npy': NpyFormat, '.npz': NpzFormat, '.txt': TableFormat, '.csv': TableFormat}
+    '.ply': PlyFormat, '.npy': NpyFormat, '.npz': NpzFormat, '.txt': TableFormat, '.csv': TableFormat,
+    '.xyz': TableFormat, '.pts': TableFormat}
 LAS_SUFFIXES = ('.las', '.laz')
 BARE_NUMBERS = '.bin'
 COPC_SUFFIX = '.copc.laz'  # by which other programs know the format
-SUFFIXES = ('.ply', *LAS_SUFFIXES, '.npy', '.npz', BARE_NUMBERS, '.txt', '.csv')
+SUFFIXES = ('.ply', *LAS_SUFFIXES, '.npy', '.npz', BARE_NUMBERS, '.txt', '.csv', '.xyz', '.pts')
 
 
 def count_points(path: Path, columns: Optional[Sequence[str]] = None) -> int:

@@ -1,6 +1,6 @@
 """The description of a folder of point clouds: which classes, labels, features, files and blocks it is used with."""
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple, Union
 
 import yaml
 
@@ -9,6 +9,7 @@ from .cloud_files import SUFFIXES
 from .features import XYZ
 
 DESCRIPTION = 'erda.yaml'
+LabelValue = Union[int, str]  # words come from text tables
 SPLITS = ('train', 'val', 'test')
 # Distinct colours for classes without one, after Tableau's ten.
 COLOURS = ((31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40), (148, 103, 189), (140, 86, 75),
@@ -35,11 +36,11 @@ class Description(NamedTuple):
         columns: names of the columns of ``.bin`` files; ``None``: found out from their numbers.
     """
     root: Path
-    classes: Dict[str, List[int]]
+    classes: Dict[str, List[LabelValue]]
     colours: List[List[int]]
     label_field: Optional[str] = None
-    unlabelled: Tuple[int, ...] = ()
-    void: Tuple[int, ...] = ()
+    unlabelled: Tuple[LabelValue, ...] = ()
+    void: Tuple[LabelValue, ...] = ()
     features: Tuple[str, ...] = ()
     scale: Dict[str, float] = {}
     splits: Dict[str, List[str]] = {}
@@ -71,7 +72,7 @@ class Description(NamedTuple):
             found.update(path.relative_to(self.root).as_posix() for path in files)
         return sorted(found)
 
-    def class_of_value(self) -> Dict[int, int]:
+    def class_of_value(self) -> Dict[LabelValue, int]:
         """Class of each raw label value that has one, K for void and K + 1 for unlabelled."""
         known = {value: label for label, values in enumerate(self.classes.values()) for value in values}
         known.update(dict.fromkeys(self.void, len(self.classes)))
@@ -100,8 +101,8 @@ def read_description(path: Path) -> Description:
         classes=classes,
         colours=[check.colour(colours, name, i) for i, name in enumerate(classes)],
         label_field=check.get('label_field', str),
-        unlabelled=tuple(check.integers('unlabelled', content.get('unlabelled'))),
-        void=tuple(check.integers('void', content.get('void'))),
+        unlabelled=tuple(check.label_values('unlabelled', content.get('unlabelled'))),
+        void=tuple(check.label_values('void', content.get('void'))),
         features=tuple(name for name in check.strings('features', content.get('features')) if name != XYZ),
         scale={name: check.positive(f'scale of {name}', value)
                for name, value in check.get('scale', dict, {}).items()},
@@ -142,6 +143,11 @@ class _Checker:
             raise self.error(f'{key} is {values!r}, not a list of whole numbers')
         return values
 
+    def label_values(self, key: str, values: Any) -> List[LabelValue]:
+        values = [] if values is None else values if isinstance(values, list) else [values]
+        self.integers(key, [value for value in values if not isinstance(value, str)])
+        return values
+
     def strings(self, key: str, values: Any) -> List[str]:
         values = [] if values is None else values if isinstance(values, list) else [values]
         if not all(isinstance(value, str) for value in values):
@@ -156,12 +162,12 @@ class _Checker:
     def positive_or_none(self, key: str, value: Any) -> Optional[float]:
         return None if value is None else self.positive(key, value)
 
-    def classes(self) -> Dict[str, List[int]]:
+    def classes(self) -> Dict[str, List[LabelValue]]:
         classes = self.get('classes', dict, {})
         if len(classes) < 2:
             raise self.error(f'classes has {len(classes)} names; at least two are needed, each with its label values, '
                              'such as ground: [2]')
-        return {str(name): self.integers(f'class {name}', values) for name, values in classes.items()}
+        return {str(name): self.label_values(f'class {name}', values) for name, values in classes.items()}
 
     def colour(self, colours: dict, name: str, label: int) -> List[int]:
         colour = self.integers(f'colour of {name}', colours.get(name)) or list(COLOURS[label % len(COLOURS)])
@@ -170,7 +176,7 @@ class _Checker:
         return colour
 
     def consistent(self, description: Description) -> None:
-        owners: Dict[int, str] = {}
+        owners: Dict[LabelValue, str] = {}
         named = [*description.classes.items(), ('unlabelled', description.unlabelled), ('void', description.void)]
         for owner, values in named:
             for value in values:

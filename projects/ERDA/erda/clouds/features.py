@@ -60,6 +60,8 @@ def point_features(cloud: PointCloud, features: Sequence[str], scale: Mapping[st
             continue
         for name in fields_of_feature(feature):
             values = cloud.fields[field_name(cloud.fields, name)]
+            if values.dtype.kind == 'U':
+                raise PointCloudError(f'the field {name!r} has words, not numbers. Leave it out of the features')
             if not np.isfinite(values).all():
                 raise PointCloudError(f'the field {name!r} has NaN or infinite values. Leave it out of the features')
             columns.append((values / scale.get(feature, _default_scale(feature, values)))[:, None])
@@ -99,6 +101,8 @@ def fields_of_feature(feature: str) -> Sequence[str]:
 def field_name(fields: Collection[str], name: str) -> str:
     """The field's own name in a file, which may differ in case and begin with CloudCompare's ``scalar_``.
 
+    Colours may be R, G, B, or Rf, Gf, Bf.
+
     Raises:
         PointCloudError: if there is none.
 
@@ -116,7 +120,11 @@ def find_field(fields: Collection[str], name: str) -> Optional[str]:
     """The same, or ``None``."""
     if name in fields:
         return name
-    return next((field for field in fields if field.lower().removeprefix('scalar_') == name.lower()), None)
+    plain = {field.lower().removeprefix('scalar_'): field for field in reversed(list(fields))}
+    if name.lower() not in plain and name in RGB:  # a single letter is a colour only beside the others
+        plain = next((dict(zip(RGB, [plain[letter] for letter in letters]))
+                      for letters in (('r', 'g', 'b'), ('rf', 'gf', 'bf')) if set(letters) <= set(plain)), {})
+    return plain.get(name.lower())
 
 
 def height_above_ground(xyz: np.ndarray) -> np.ndarray:

@@ -169,19 +169,25 @@ class LoadPointCloudBlock(BaseTransform):
 
 
 def class_ids(values: np.ndarray, description: Description, path: Path) -> np.ndarray:
-    """Class ``[N]`` int64 of raw label values, K for void, K + 1 for unlabelled.
+    """Class ``[N]`` int64 of raw label values, numbers or words; K for void, K + 1 for unlabelled, NaN and ''.
 
     Raises:
         DataError: for a value that the description does not list.
     """
-    known = description.class_of_value()
-    listed = np.array(sorted(known))
-    classes = np.array([known[value] for value in listed.tolist()])
-    place = np.minimum(np.searchsorted(listed, values), len(listed) - 1)
-    if (strange := listed[place] != values).any():
+    words, unlabelled = values.dtype.kind == 'U', len(description.classes) + 1
+    known = {value: label for value, label in description.class_of_value().items() if isinstance(value, str) == words}
+    strange = values != '' if words else ~np.isnan(values)
+    classes = np.full(len(values), unlabelled)
+    if known:
+        listed = np.array(sorted(known))
+        place = np.minimum(np.searchsorted(listed, values), len(listed) - 1)
+        found = strange & (listed[place] == values)
+        classes[found] = np.array([known[value] for value in listed.tolist()])[place[found]]
+        strange = strange & ~found
+    if strange.any():
         raise DataError(f'{path}: label value {np.unique(values[strange])[0]} of {description.label_field} is not in '
                         f'{DESCRIPTION}. Add it to a class, to unlabelled or to void.')
-    return classes[place].astype(np.int64)
+    return classes
 
 
 def labels_of_cloud(cloud: PointCloud, description: Description, path: Path) -> np.ndarray:

@@ -9,9 +9,10 @@ from rich.table import Table
 from ..files.data_error import DataError
 from ..files.progress import track
 from .cloud_files import SUFFIXES, PointCloudError, assumptions, iter_point_cloud
+from .description import LabelValue
 from .features import RGB, find_field
 from .listing import list_point_clouds
-from .table import read_layout
+from .table_layout import read_layout
 
 LABEL_FIELDS = ('label', 'labels', 'classification', 'class', 'semantic', 'sem_label')
 MAX_LABEL_VALUES = 256  # a field with more values is no label
@@ -60,7 +61,7 @@ class FolderReport(NamedTuple):
     root: Path
     files: List[FileReport]
     label_field: Optional[str]
-    label_counts: Dict[int, int]
+    label_counts: Dict[LabelValue, int]
 
     @property
     def is_las(self) -> bool:
@@ -142,8 +143,10 @@ def field_table(report: FolderReport) -> Table:
         table.add_column(name, justify='left' if name in ('field', 'type') else 'right')
     for name in dict.fromkeys(name for file in report.files for name in file.fields):
         fields = [file.fields[name] for file in report.files if name in file.fields]
-        table.add_row(name, str(fields[0].dtype), f'{min(field.low for field in fields):g}',
-                      f'{max(field.high for field in fields):g}', f'{len(fields)} of {len(report.files)}')
+        words = any(field.dtype.kind == 'U' for field in fields)
+        ends = ('', '') if words else (f'{min(field.low for field in fields):g}',
+                                       f'{max(field.high for field in fields):g}')
+        table.add_row(name, 'words' if words else str(fields[0].dtype), *ends, f'{len(fields)} of {len(report.files)}')
     return table
 
 
@@ -156,21 +159,26 @@ def _inspect_file(path: Path, name: str, label_field: Optional[str],
     highs: Dict[str, float] = {}
     samples: Dict[str, List[np.ndarray]] = {}
     not_finite: Counter[str] = Counter()
+    missing: Counter[str] = Counter()
     dtypes: Dict[str, np.dtype] = {}
     values: Dict[str, Optional[Counter]] = {}
     for chunk in iter_point_cloud(path, columns=columns):
         count += len(chunk.xyz)
         low, high = np.minimum(low, chunk.xyz.min(axis=0)), np.maximum(high, chunk.xyz.max(axis=0))
         for field, column in chunk.fields.items():
+            dtypes.setdefault(field, column.dtype)
+            if column.dtype.kind == 'U':  # words
+                not_finite[field] += len(column)
+                continue
             finite = column[np.isfinite(column)]
             not_finite[field] += len(column) - len(finite)
-            dtypes.setdefault(field, column.dtype)
             if len(finite):
                 lows[field] = min(lows.get(field, np.inf), finite.min())
                 highs[field] = max(highs.get(field, -np.inf), finite.max())
                 samples.setdefault(field, []).append(finite[::max(len(finite) // SAMPLE_POINTS, 1)])
         for field in _label_fields(chunk.fields, label_field):
             values[field] = _count(values.get(field, Counter()), chunk.fields[field])
+            missing[field] += _missing(chunk.fields[field])
     if label_field is not None and find_field(dtypes, label_field) is None:
         raise PointCloudError(f'{path}: there is no field {label_field!r}, only {", ".join(dtypes) or "x, y, z"}. Name '
                               'another with --labels.')
@@ -178,7 +186,9 @@ def _inspect_file(path: Path, name: str, label_field: Optional[str],
                                  float(np.percentile(np.concatenate(samples[field]), 99)) if field in samples else 0.,
                                  not_finite[field]) for field, dtype in dtypes.items()}
     counted = next((found for found in values.values() if found is not None), None)
-    return FileReport(name, count, low, high, fields, counted, assumptions(path, columns))
+    notes = assumptions(path, columns) + [f'{number:,} points with nothing in the field {field} are unlabelled'
+                                          for field, number in missing.items() if number and counted]
+    return FileReport(name, count, low, high, fields, counted, notes)
 
 
 def _is_table_of_clicks(path: Path) -> bool:
@@ -197,14 +207,20 @@ def _label_fields(fields: Collection[str], label_field: Optional[str]) -> List[s
 
 
 def _count(counter: Optional[Counter], column: np.ndarray) -> Optional[Counter]:
-    """The counter with the values of a column; ``None`` once the column is no label."""
+    """The counter with the values of a column, but NaN and ''; ``None`` once the column is no label."""
     if counter is None:
         return None
-    values, numbers = np.unique(column, return_counts=True)
-    if len(values) > MAX_LABEL_VALUES or not (np.isfinite(values).all() and (values == np.round(values)).all()):
+    words = column.dtype.kind == 'U'
+    values, numbers = np.unique(column[column != '' if words else ~np.isnan(column)], return_counts=True)
+    if len(values) > MAX_LABEL_VALUES or not words and not (np.isfinite(values) & (values == np.round(values))).all():
         return None
-    counter.update(dict(zip(values.astype(np.int64).tolist(), numbers.tolist())))
+    counter.update(dict(zip((values if words else values.astype(np.int64)).tolist(), numbers.tolist())))
     return counter if len(counter) <= MAX_LABEL_VALUES else None
+
+
+def _missing(column: np.ndarray) -> int:
+    """How many values are NaN or ''."""
+    return int((column == '' if column.dtype.kind == 'U' else np.isnan(column)).sum())
 
 
 def _folder_report(root: Path, files: List[FileReport], label_field: Optional[str]) -> FolderReport:
@@ -223,7 +239,9 @@ def _folder_report(root: Path, files: List[FileReport], label_field: Optional[st
     if len(names) > 1:
         raise DataError(f'{root}: the label fields of its files have different names, {", ".join(sorted(names))}. '
                         'Choose one with --labels.')
-    counts: Counter[int] = Counter()
+    counts: Counter[LabelValue] = Counter()
     for file in files:
         counts.update(file.values or {})
+    if len({isinstance(value, str) for value in counts}) > 1:
+        raise DataError(f'{root}: {own[0]} has words in some files and numbers in others. Write the same in all.')
     return FolderReport(root, files, own[0], dict(sorted(counts.items())))

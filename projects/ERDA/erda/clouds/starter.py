@@ -8,8 +8,8 @@ import yaml
 from ..files.data_error import DataError
 from ..own_configs import ROOT
 from ..weak_labels.click_labels import click_classes
-from .description import DESCRIPTION
-from .features import HEIGHT, XYZ
+from .description import DESCRIPTION, LabelValue
+from .features import HEIGHT, XYZ, find_field
 from .inspection import FolderReport
 
 CONFIG = 'minkunet_erda.py'
@@ -22,7 +22,8 @@ ASPRS_CLASSES = {
     21: 'snow', 22: 'temporal_exclusion'}
 ASPRS_UNLABELLED = (0, 1)  # never classified, unclassified
 ASPRS_VOID = (7, 18)  # low and high noise
-UNLABELLED_VALUES = (-1, 255)  # by custom
+UNLABELLED_VALUES = (-1, 255, 'unlabelled', 'unlabeled', 'unclassified')  # by custom
+VOID_WORDS = ('void', 'ignore', 'ignored', 'noise')
 VOXELS_PER_BLOCK_SIDE = 100
 
 
@@ -134,17 +135,18 @@ def _classes(report: FolderReport, names: List[str]):
         if names and all(name.isdecimal() for name in names):
             names = [f'class_{label}' for label in range(max(map(int, names)) + 1)]
         return {name: [] for name in names}, [], []
-    unlabelled: Tuple[int, ...] = ASPRS_UNLABELLED if report.is_las else UNLABELLED_VALUES
+    unlabelled: Tuple[LabelValue, ...] = ASPRS_UNLABELLED if report.is_las else UNLABELLED_VALUES
     if report.label_field == 'label':  # SemanticKITTI's, where 0 is unlabelled
         unlabelled = (0, *unlabelled)
-    void = ASPRS_VOID if report.is_las else ()
+    void: Tuple[LabelValue, ...] = ASPRS_VOID if report.is_las else VOID_WORDS
     known = ASPRS_CLASSES if report.is_las else {}
-    classes: Dict[str, List[int]] = {known.get(value, f'class_{value}'.replace('-', 'minus_')): [value]
-                                     for value in values if value not in (*unlabelled, *void)}
+    classes: Dict[str, List[LabelValue]] = {
+        value if isinstance(value, str) else known.get(value, f'class_{value}'.replace('-', 'minus_')): [value]
+        for value in values if value not in (*unlabelled, *void)}
     return (classes, [value for value in values if value in unlabelled], [value for value in values if value in void])
 
 
-def _too_few_classes(report: FolderReport, classes: Dict[str, List[int]], clicks: Optional[Path]) -> str:
+def _too_few_classes(report: FolderReport, classes: Dict[str, List[LabelValue]], clicks: Optional[Path]) -> str:
     first = report.root / report.files[0].name
     if report.label_field is None and not clicks:
         return (f'{first}: no field of its points is a label ({", ".join(report.files[0].fields) or "x, y, z alone"}). '
@@ -164,7 +166,7 @@ def _features(report: FolderReport, remarks: List[str]):
         features.append('rgb')
         high = max(field.high for name in ('red', 'green', 'blue') for field in report.common(name))
         scale['rgb'] = 1. if high <= 1 else 255. if high <= 255 else 65535.
-    elif any('red' in file.fields for file in report.files):
+    elif any(find_field(file.fields, 'red') for file in report.files):
         remarks.append('The colours are left out of the features: they are the same everywhere or not in every file.')
     if intensities := report.common('intensity'):
         features.append('intensity')

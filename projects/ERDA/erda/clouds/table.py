@@ -1,90 +1,70 @@
-"""Text tables of points: CSV and TXT, with or without a line of names."""
+"""Text tables of points, with or without a line of names: CSV, TXT, XYZ and PTS."""
 import itertools
-import re
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, TextIO
+from typing import Dict, Iterator, List, Sequence, TextIO
 
 import numpy as np
 import pandas as pd
 
-from .cloud_format import (
-    PointCloud,
-    PointCloudError,
-    PointCloudFormat,
-    chunk_bounds,
-    column_names,
-    from_columns,
-    next_fields,
-)
+from .cloud_format import AXES, PointCloud, PointCloudError, PointCloudFormat, chunk_bounds, from_columns, next_fields
+from .table_layout import Table, read_layout, split
 
-COMMENT = re.compile(r'^\s*(//|#)\s*')  # CloudCompare begins the line of names with //
-
-
-class Table(NamedTuple):
-    """Layout of a text table: its names, what separates them (``None``: spaces) and whether a line gives them."""
-    names: List[str]
-    separator: Optional[str]
-    has_names: bool
-
-
-def read_layout(path: Path) -> Table:
-    """Layout of a table from its first line that is not blank."""
-    with path.open(encoding='utf-8-sig') as file:
-        first = next((line for line in file if line.strip()), '')
-    if not first:
-        raise PointCloudError('it is empty. Copy or export it again')
-    words = COMMENT.sub('', first).strip()
-    separator = next((mark for mark in ',;\t' if mark in words), None)
-    names = [word.strip().strip('"') for word in words.split(separator)]
-    if _is_number(names[0]):
-        if len(names) < 3:
-            raise PointCloudError(f'its first line has {len(names)} columns. Give x, y, z and a line of names')
-        return Table(column_names(len(names)), separator, has_names=False)
-    if len(set(names)) < len(names):
-        raise PointCloudError('two of its columns have the same name. Rename one')
-    return Table(names, separator, has_names=True)
+BARE_SUFFIXES = ('.xyz', '.pts')  # whose readers expect no line of names, unless it is a comment
 
 
 class TableFormat(PointCloudFormat):
-    """Fields are the columns; without names they are x, y, z, column_4, column_5, ... A copy always has names."""
+    """Fields are the columns; without names they are x, y, z, column_4, column_5, ... A copy always has names.
+
+    A column that is not all numbers is a field of words, which may be class names; an empty cell among them is ''.
+    """
 
     def count_points(self, path: Path) -> int:
+        layout = read_layout(path)
         with path.open('rb') as file:
-            return sum(1 for line in file if line.strip()) - read_layout(path).has_names
+            count = sum(1 for line in itertools.islice(file, layout.first, None) if line.strip())
+        if layout.claimed is not None and count != layout.claimed:
+            raise PointCloudError(f'it says that it has {layout.claimed} points, but it has {count}. The file is '
+                                  'truncated: copy it again')
+        return count
+
+    def field_names(self, path: Path) -> List[str]:
+        return read_layout(path).names
+
+    def assumptions(self, path: Path) -> List[str]:
+        layout = read_layout(path)
+        return [] if layout.names_line is not None else [
+            f'its columns have no names and are taken for {", ".join(layout.names)}']
 
     def iter_chunks(self, path: Path, chunk_points: int) -> Iterator[PointCloud]:
         layout = read_layout(path)
         try:
             table = pd.read_csv(path, sep=layout.separator or r'\s+', names=layout.names, index_col=False,
-                                skiprows=_first_row(path, layout), encoding='utf-8-sig', float_precision='round_trip')
+                                skiprows=layout.first, encoding=layout.encoding, decimal=layout.decimal,
+                                skipinitialspace=True, low_memory=False, float_precision='round_trip')
         except pd.errors.ParserError as error:
             raise PointCloudError(f'{error}. Give every line the same number of columns') from error
-        for name in layout.names:
-            if table[name].dtype.kind not in 'iufb':
-                raise PointCloudError(f'its column {name!r} is not all numbers. Remove the column or the lines')
+        columns = [_values(name, table[name]) for name in layout.names]
         for chunk in chunk_bounds(len(table), chunk_points):
-            yield from_columns(layout.names, (table[name].to_numpy()[chunk] for name in layout.names))
-
-    def field_names(self, path: Path) -> List[str]:
-        return read_layout(path).names
+            yield from_columns(layout.names, (values[chunk] for values in columns))
 
     def copy(self, source: Path, part: Path, target: Path, new_fields: Iterator[Dict[str, np.ndarray]],
              chunk_points: int) -> List[Path]:
         layout, names = read_layout(source), None
-        separator = layout.separator or ' '
-        with source.open(encoding='utf-8-sig') as old, part.open('w', encoding='utf-8') as new:
-            rows = _rows(old, layout)
+        encoding = layout.encoding.removesuffix('-sig')
+        with source.open(encoding=layout.encoding) as old, part.open('w', encoding=encoding) as new:
+            before = list(itertools.islice(old, layout.first))
+            rows = (line for line in old if line.strip())
             while lines := list(itertools.islice(rows, chunk_points)):
                 fields = next_fields(new_fields, len(lines))
                 if names is None:
                     names = list(dict.fromkeys([*layout.names, *fields]))
-                    new.write(separator.join(names) + '\n')
-                new.writelines(extended_lines(lines, layout.names, names, fields, layout.separator))
+                    _write_head(new, before, layout, names, target.suffix.lower() in BARE_SUFFIXES)
+                new.writelines(extended_lines(lines, layout.names, names, fields, layout.separator, layout.decimal))
         return []
 
 
 def extended_lines(lines: Sequence[str], old_names: Sequence[str], names: Sequence[str],
-                   fields: Dict[str, np.ndarray], separator: Optional[str] = None) -> Iterator[str]:
+                   fields: Dict[str, np.ndarray], separator: str | None = None, decimal: str = '.') -> Iterator[str]:
     """Lines of text with new columns; what was there stays as it was written.
 
     Args:
@@ -93,10 +73,12 @@ def extended_lines(lines: Sequence[str], old_names: Sequence[str], names: Sequen
         names: columns of the result, the old ones first.
         fields: ``[N]`` values of the new and the changed columns.
         separator: what separates columns; ``None`` is any number of spaces.
+        decimal: what stands before the digits after the point.
     """
-    texts = {names.index(name): values.astype(str).tolist() for name, values in fields.items()}
+    texts = {names.index(name): [text.replace('.', decimal) for text in values.astype(str).tolist()]
+             for name, values in fields.items()}
     for row, line in enumerate(lines):
-        words = line.strip().split(separator)
+        words = split(line, separator)
         if len(words) != len(old_names):
             raise PointCloudError(f'line {line.strip()[:60]!r} has {len(words)} columns, not {len(old_names)}. Give '
                                   'every line the same number of columns')
@@ -106,23 +88,24 @@ def extended_lines(lines: Sequence[str], old_names: Sequence[str], names: Sequen
         yield (separator or ' ').join(words) + '\n'
 
 
-def _rows(file: TextIO, layout: Table) -> Iterator[str]:
-    """The lines of points."""
-    lines = (line for line in file if line.strip())
-    return itertools.islice(lines, int(layout.has_names), None)
+def _values(name: str, column: pd.Series) -> np.ndarray:
+    """Numbers, or words without the spaces around them."""
+    if column.dtype.kind in 'iufb':
+        return column.to_numpy()
+    if name.lower() in AXES:
+        number = pd.to_numeric(column, errors='coerce')
+        raise PointCloudError(f'its column {name!r} is not all numbers: it has {column[number.isna()].iloc[0]!r}. '
+                              'Remove these lines, or name the columns')
+    return column.fillna('').astype(str).str.strip().to_numpy(dtype=str)
 
 
-def _first_row(path: Path, layout: Table) -> int:
-    """Number of lines before the first point that pandas must not read."""
-    if not layout.has_names:
-        return 0
-    with path.open(encoding='utf-8-sig') as file:
-        return next(i for i, line in enumerate(file, 1) if line.strip())
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
+def _write_head(file: TextIO, before: List[str], layout: Table, names: Sequence[str], bare: bool) -> None:
+    """What stood before the points, with the new names."""
+    separator = layout.separator or ' '
+    line = separator.join(f'"{name}"' if separator in name else name for name in names) + '\n'
+    if layout.names_line is None:
+        file.writelines([*before, f'//{line}' if bare else line])
+        return
+    before = list(before)
+    before[layout.names_line] = layout.comment + line
+    file.writelines(before)

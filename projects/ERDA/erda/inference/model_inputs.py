@@ -105,7 +105,7 @@ class FolderInputs(ModelInputs):
         if description.block_size is not None:
             self.layout = BlockLayout(description.block_size, description.overlap)
         self.classes = list(description.classes)
-        values = list(description.classes.values())
+        values = [[value for value in values if isinstance(value, int)] for values in description.classes.values()]
         # Numbers and values side by side could mean two classes with one.
         self.raw_values = [value[0] for value in values] if all(values) else list(range(len(values)))
 
@@ -186,6 +186,8 @@ class ScanInputs(ModelInputs):
             raise InferenceError(f'its coordinates reach {reach:.0f} m, but this network was trained on single scans '
                                  'with the sensor at the origin. Train one on files like this with '
                                  'PointCloudFolderDataset')
+        if words := [name for name, values in cloud.fields.items() if values.dtype.kind == 'U']:
+            raise InferenceError(f'the field {words[0]!r} has words, not numbers')
         columns = np.column_stack([xyz, *(self._as_trained(values) for values in cloud.fields.values())])
         tensor = torch.from_numpy(columns.astype(np.float32))
         return self._points_type(tensor, points_dim=tensor.shape[1], attribute_dims=self._attributes)
