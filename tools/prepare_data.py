@@ -8,6 +8,7 @@ from typing import Dict
 from rich.console import Console
 
 import erda  # noqa: F401  Before mmdet3d: installs the portable kernels that its data sets import.
+from erda.clouds.cloud_files import SUFFIXES
 from erda.clouds.description import DESCRIPTION
 from erda.clouds.inspection import assumption_lines, field_table, inspect_folder, report_table
 from erda.clouds.starter import CONFIG, write_starter
@@ -54,7 +55,7 @@ def parse_args() -> argparse.Namespace:
                 'folder that holds scans/ and meta_data/')
 
     command = add_command('folder', folder, 'inspect your own point clouds and write erda.yaml and a config',
-                          'data/folder', 'folder that holds .ply, .las, .laz, .npy, .npz, .bin, .txt or .csv files')
+                          'data/folder', f'folder that holds files of {", ".join(SUFFIXES)}')
     command.add_argument('--clicks', type=Path, metavar='FILE', help='.csv or .json of labelled places')
     add_columns_argument(command)
     command.add_argument('--labels', metavar='FIELD', help='field of the points that holds their labels')
@@ -104,7 +105,7 @@ def folder(args: argparse.Namespace) -> None:
     if found.label_field:
         values = ', '.join(f'{value}: {count:,} points' for value, count in found.label_counts.items())
         print(f'Labels in {found.label_field}: {values}')
-    for line in assumption_lines(found):
+    for line in [*filter(None, [found.left_out]), *assumption_lines(found)]:
         print(f'Note: {line}')
     starter = write_starter(found, args.clicks, args.columns)
     for path in starter.written:

@@ -1,4 +1,7 @@
 """Every format, written by hand or by the format's own library, is read, cut into chunks and copied with new fields."""
+import io
+import zipfile
+
 import laspy
 import numpy as np
 import pytest
@@ -74,6 +77,14 @@ def write_bin(path):
     (fields['classification'].astype('<u4') | 7 << 16).tofile(path.with_suffix('.label'))
 
 
+def write_pcd(path, data='binary'):
+    array = records()
+    header = (f'# .PCD v0.7\nVERSION 0.7\nFIELDS x y z intensity classification\nSIZE 8 8 8 2 1\nTYPE F F F U U\n'
+              f'COUNT 1 1 1 1 1\nWIDTH {COUNT}\nHEIGHT 1\nVIEWPOINT 0 0 0 1 0 0 0\nPOINTS {COUNT}\nDATA {data}\n')
+    lines = ''.join(' '.join(str(value) for value in record) + '\n' for record in array)
+    path.write_bytes(header.encode() + (lines.encode() if data == 'ascii' else array.tobytes()))
+
+
 WRITERS = {
     'ascii.ply': write_ascii_ply,
     'little.ply': lambda path: write_binary_ply(path, '<', 'binary_little_endian'),
@@ -90,6 +101,9 @@ WRITERS = {
     'plain.xyz': lambda path: write_csv(path, ' ', ''),
     'plain.pts': lambda path: write_csv(path, ' ', f'{COUNT}\n'),
     'a.bin': write_bin,
+    'a.pcd': write_pcd,
+    'ascii.pcd': lambda path: write_pcd(path, 'ascii'),
+    'structured.npz': lambda path: np.savez(path, records()),
 }
 NAMELESS = dict(intensity='column_4', classification='column_5')  # of formats that store no names
 
@@ -107,7 +121,7 @@ def names(path):
 
 
 def test_every_suffix_is_tested():
-    assert {name[name.index('.'):].lower() for name in WRITERS} == set(SUFFIXES)
+    assert {name[name.index('.'):].lower() for name in WRITERS} == set(SUFFIXES) - {'.e57'}  # see test_e57.py
 
 
 def test_reading(path):
@@ -176,6 +190,21 @@ def test_copy_keeps_what_is_no_field(tmp_path):
         assert focus == (b'7.5\n' if 'ascii' in name else np.float32(7.5).tobytes())
     assert laspy.read(tmp_path / 'copy_a.las')['normal'].shape == (COUNT, 3)
     assert np.load(tmp_path / 'copy_xyz.npz')['name'] == 'tile'
+
+
+@pytest.mark.parametrize('encoding', ['ascii', 'binary_little_endian', 'binary_big_endian'])
+def test_bool_in_ply(tmp_path, encoding):
+    header = f'ply\nformat {encoding} 1.0\nelement vertex 2\n'
+    header += ''.join(f'property float {axis}\n' for axis in 'xyz') + 'property bool seen\n'
+    order = '>' if 'big' in encoding else '<'
+    points = np.array([(1, 2, 3, 1), (4, 5, 6, 0)], [*((axis, f'{order}f4') for axis in 'xyz'), ('seen', 'u1')])
+    body = b'1 2 3 1\n4 5 6 0\n' if encoding == 'ascii' else points.tobytes()
+    (tmp_path / 'a.ply').write_bytes(f'{header}end_header\n'.encode() + body)
+    copy_with_fields(tmp_path / 'a.ply', tmp_path / 'b.ply', [dict(score=np.array([7, 8]))])
+    for name in ('a.ply', 'b.ply'):
+        cloud = read_point_cloud(tmp_path / name)
+        assert cloud.xyz.tolist() == [[1, 2, 3], [4, 5, 6]] and cloud.fields['seen'].tolist() == [1, 0]
+    assert cloud.fields['score'].tolist() == [7, 8]
 
 
 def test_las_becomes_laz(tmp_path):
@@ -252,6 +281,21 @@ def test_other_content(path):
         read_point_cloud(path)
 
 
+def npy_header(shape, data=20):
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, dict(descr='<f8', fortran_order=False, shape=shape))
+    return file.getvalue() + bytes(data)
+
+
+def write_npy_header(path, shape, data=20):
+    path.write_bytes(npy_header(shape, data))
+
+
+def write_npz_header(path, shape):
+    with zipfile.ZipFile(path, 'w') as archive:
+        archive.writestr('xyz.npy', npy_header(shape))
+
+
 @pytest.mark.parametrize('name, write, message', [
     ('a.npy', lambda path: np.save(path, np.full((4, 3), np.nan)), '4 of the points 0 to 3 have NaN'),
     ('a.npy', lambda path: np.save(path, np.zeros((4, 2))), r'\(4, 2\)'),
@@ -263,6 +307,15 @@ def test_other_content(path):
     ('a.csv', lambda path: path.write_text('x,y,z\n1,2,3\n1,2,a\n'), "'z' is not all numbers"),
     ('a.csv', lambda path: path.write_text('x,y,z\n1,2,3\n1,2,3,4\n'), 'same number of columns'),
     ('a.bin', lambda path: path.write_bytes(bytes(17)), '17 bytes'),
+    ('a.npy', lambda path: write_npy_header(path, (1 << 31, 3)), 'has 2,147,483,648 points, for which its 148 bytes'),
+    ('a.npy', lambda path: write_npy_header(path, (4, 3), 8 * 11), 'has 4 points, for which its 216 bytes are too few'),
+    ('a.npz', lambda path: write_npz_header(path, (1 << 31, 3)), 'has 2,147,483,648 points, for which its 148 bytes'),
+    ('a.ply', lambda path: path.write_bytes(ply_header('ascii').replace(b'x 25', b'x 2147483648') + b'1 2 3 4 5\n'),
+     'has 2,147,483,648 points, for which its 10 bytes are too few. The file is damaged or truncated: copy it again'),
+    ('a.ply', lambda path: path.write_bytes(ply_header('ascii').replace(b'x 25', b'x -1')), 'has -1 points'),
+    *(('a.ply', lambda path, encoding=encoding: path.write_bytes(
+        ply_header(encoding).replace(b'x 25', b'x 2147483648') + bytes(999)), 'has 2,147,483,648 points, for which its')
+      for encoding in ('binary_little_endian', 'binary_big_endian')),
     ('a.ply', lambda path: path.write_text('ply\nformat ascii 1.0\nelement vertex 1\nproperty list uchar int a\n'
                                            'end_header\n'), 'list'),
     ('a.ply', lambda path: path.write_text('ply\nformat ascii 1.0\nelement vertex 1\nproperty odd a\nend_header\n'),
@@ -293,3 +346,20 @@ def test_labels_in_a_folder_and_colours_of_npz(tmp_path):
     np.savez(tmp_path / 'a.npz', points=np.ones((2, 4)), colors=np.eye(2, 3), normal=np.eye(2, 3), extrinsic=np.eye(4))
     assert set(read_point_cloud(tmp_path / 'a.npz').fields) == {
         'column_4', 'red', 'green', 'blue', 'normal_0', 'normal_1', 'normal_2'}
+
+
+@pytest.mark.parametrize('dtype', [
+    [('X', 'f8'), ('Y', 'f8'), ('Z', 'f8'), ('label', 'u1')], [('xyz', 'f8', 3), ('label', 'u1')],
+    [('points', 'f4', 3), ('colors', 'u1', 3), ('label', 'u1'), ('name', 'U3')]])
+def test_structured_npz(tmp_path, dtype):
+    array = np.zeros(4, dtype)
+    array[array.dtype.names[0]] = np.arange(4) if array.dtype[0].shape == () else np.arange(4)[:, None]
+    array['label'] = [3, 4, 5, 6]
+    np.savez(tmp_path / 'a.npz', cloud=array, weight=np.arange(4))
+    copy_with_fields(tmp_path / 'a.npz', tmp_path / 'b.npz', [dict(label=np.arange(4), score=np.ones(4))])
+    for name, labels in (('a.npz', [3, 4, 5, 6]), ('b.npz', [0, 1, 2, 3])):
+        cloud = read_point_cloud(tmp_path / name)
+        assert cloud.xyz[:, 0].tolist() == [0, 1, 2, 3] and cloud.fields['label'].tolist() == labels
+        assert cloud.fields['weight'].tolist() == [0, 1, 2, 3]
+        assert ('red' in cloud.fields) == ('colors' in array.dtype.names)
+    assert np.load(tmp_path / 'b.npz')['cloud'].dtype == array.dtype

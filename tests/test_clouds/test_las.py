@@ -1,5 +1,6 @@
 """LAS of every version and point format, plain and compressed, with extra bytes of all kinds, is read and copied."""
 import itertools
+import struct
 
 import laspy
 import lazrs
@@ -142,7 +143,7 @@ def test_copc_becomes_plain_laz(tmp_path, point_format):
     copy_with_fields(path, target, predictions(path, 10), 10)
     assert_copied(las, laspy.read(target))
     assert b'copc' not in target.read_bytes()
-    with pytest.raises(PointCloudError, match=r'b.copc.laz: COPC cannot be written. Name it b.laz.'):
+    with pytest.raises(PointCloudError, match=r'b.copc.laz: this format cannot be written. Name it b.laz.'):
         check_copy(path, tmp_path / 'b.copc.laz', next(predictions(path, 10)))
 
 
@@ -182,3 +183,57 @@ def test_values_that_do_not_fit_are_said_before(tmp_path, fields, message):
     path = write(tmp_path / 'a.las', tile('1.2', 3))
     with pytest.raises(PointCloudError, match=f'a.las: .*{message}'):
         check_copy(path, tmp_path / 'b.las', fields)
+
+
+def claim(content, **numbers):
+    """The header with other numbers in it."""
+    content = bytearray(content)
+    places = dict(start=(96, '<I'), records=(100, '<I'), old_count=(107, '<I'), extended_start=(235, '<Q'),
+                  extended=(243, '<I'), count=(247, '<Q'))
+    for name, number in numbers.items():
+        struct.pack_into(places[name][1], content, places[name][0], number)
+    return bytes(content)
+
+
+BILLIONS = 2_000_000_000
+
+
+@pytest.mark.parametrize('version, suffix, numbers, message', [
+    ('1.2', '.las', dict(old_count=BILLIONS), 'its header says that it has 2,000,000,000 points, for which its'),
+    ('1.4', '.las', dict(count=BILLIONS), 'its header says that it has 2,000,000,000 points, for which its'),
+    ('1.4', '.las', dict(count=COUNT + 1), f'its header says that it has {COUNT + 1} points, for which its'),
+    ('1.2', '.laz', dict(old_count=BILLIONS), 'its header says that it has 2,000,000,000 points, for which its'),
+    ('1.4', '.laz', dict(count=BILLIONS), 'its header says that it has 2,000,000,000 points, for which its'),
+    ('1.4', '.copc.laz', dict(count=COUNT + 1), f'its header says that it has {COUNT + 1} points, for which its'),
+    ('1.4', '.las', dict(records=BILLIONS), 'its header says that 2,000,000,000 records end at byte'),
+    ('1.4', '.las', dict(start=BILLIONS), 'its header says that 1 records end at byte 2,000,000,000 of'),
+    ('1.4', '.las', dict(extended=BILLIONS, extended_start=400), 'its header says that 2,000,000,000 records begin at'),
+])
+def test_a_damaged_header_takes_no_memory(tmp_path, version, suffix, numbers, message):
+    path = tmp_path / f'a{suffix}'
+    if 'copc' in suffix:
+        write_copc(path)
+    else:
+        write(path, tile(version, 6 if version == '1.4' else 3))
+    path.write_bytes(claim(path.read_bytes(), **numbers))
+    with pytest.raises(PointCloudError) as error:
+        count_points(path)
+    assert message in str(error.value) and str(error.value).endswith('or truncated: copy it again.')
+
+
+@pytest.mark.parametrize('cut', [8, 100])
+def test_a_truncated_laz_is_known_from_its_head(tmp_path, cut):
+    path = write(tmp_path / 'a.laz', tile())
+    path.write_bytes(path.read_bytes()[:-cut])
+    with pytest.raises(PointCloudError, match='a.laz: its table of compressed points is not in it'):
+        count_points(path)
+
+
+def test_a_laz_of_a_stream_has_its_table_at_the_end(tmp_path):
+    path = write(tmp_path / 'a.laz', tile())
+    content = bytearray(path.read_bytes())
+    start = int.from_bytes(content[96:100], 'little')
+    table = content[start:start + 8]
+    content[start:start + 8] = (-1).to_bytes(8, 'little', signed=True)
+    path.write_bytes(content + table)
+    assert count_points(path) == COUNT

@@ -1,7 +1,8 @@
 """NumPy files."""
+import math
 import zipfile
 from pathlib import Path
-from typing import Dict, Iterator, List
+from typing import IO, Dict, Iterator, List
 
 import numpy as np
 
@@ -16,9 +17,11 @@ from .cloud_format import (
     extended_records,
     from_columns,
     next_fields,
+    too_few_bytes,
 )
 
 XYZ_NAMES = ('xyz', 'points', 'coord', 'coords', 'pos')
+MOST_INFLATED = 1100  # bytes that deflate makes of one, at most 1032
 COLOUR_NAMES = ('rgb', 'color', 'colors', 'colour', 'colours')
 COLOURS = ('red', 'green', 'blue', 'alpha')
 
@@ -57,6 +60,8 @@ class NpyFormat(PointCloudFormat):
     def _load(path: Path) -> np.ndarray:
         if path.stat().st_size == 0:
             raise PointCloudError('it is empty. Copy it again')
+        with path.open('rb') as file:
+            _refuse_too_few_bytes(file, path.stat().st_size)
         array = np.load(path, mmap_mode='r', allow_pickle=False)
         if array.dtype.names and array.ndim == 1:
             if nested := [name for name in array.dtype.names if array.dtype[name].kind not in 'iufb']:
@@ -71,7 +76,8 @@ class NpyFormat(PointCloudFormat):
 class NpzFormat(PointCloudFormat):
     """Arrays of points by name: ``xyz`` or ``points`` ``[N, 3 or more]``, or x, y and z, beside fields ``[N]``.
 
-    Columns of a field ``[N, C]`` are its own fields, NAME_0, NAME_1, ..., those of colours are red, green and blue.
+    The fields of a structured array are such arrays, too. Columns of a field ``[N, C]`` are its own fields, NAME_0,
+    NAME_1, ..., those of colours are red, green and blue.
     """
 
     def count_points(self, path: Path) -> int:
@@ -84,7 +90,7 @@ class NpzFormat(PointCloudFormat):
 
     def field_names(self, path: Path) -> List[str]:
         arrays = self._load(path)
-        return [*arrays, *self._cloud(arrays).fields]
+        return [*arrays, *_unstructured(arrays), *self._cloud(arrays).fields]
 
     def copy(self, source: Path, part: Path, target: Path, new_fields: Iterator[Dict[str, np.ndarray]],
              chunk_points: int) -> List[Path]:
@@ -101,26 +107,35 @@ class NpzFormat(PointCloudFormat):
 
     @staticmethod
     def _load(path: Path) -> Dict[str, np.ndarray]:
+        with zipfile.ZipFile(path) as members:
+            for member in members.infolist():
+                if member.file_size > MOST_INFLATED * member.compress_size + MOST_INFLATED:
+                    raise too_few_bytes(member.file_size, member.compress_size)
+                if member.filename.endswith('.npy'):
+                    with members.open(member) as file:
+                        _refuse_too_few_bytes(file, member.file_size)
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
 
     @staticmethod
     def _cloud(arrays: Dict[str, np.ndarray]) -> PointCloud:
         columns: Dict[str, np.ndarray] = {}
+        arrays = _unstructured(arrays)
+        axes = {key.lower(): key for key in reversed(list(arrays)) if key.lower() in AXES}
         name = next((name for name in XYZ_NAMES if name in arrays), None)
         if name is not None:
             points = arrays[name]
             if points.ndim != 2 or points.shape[1] < 3:
                 raise PointCloudError(f'its {name!r} is {points.shape}. Save [N, 3 or more]')
             columns.update(zip(column_names(points.shape[1]), points.T))
-        elif all(axis in arrays for axis in AXES):
-            columns.update((axis, arrays[axis]) for axis in AXES)
+        elif len(axes) == len(AXES):
+            columns.update((axis, arrays[axes[axis]]) for axis in AXES)
         else:
             raise PointCloudError(f'it has the arrays {", ".join(arrays) or "(none)"} and none of '
                                   f'{", ".join(XYZ_NAMES)}. Save the coordinates as xyz')
         count = len(columns['x'])
         for key, values in arrays.items():
-            if key == name or key in AXES or values.ndim not in (1, 2) or len(values) != count:
+            if key == name or key in axes.values() or values.ndim not in (1, 2) or len(values) != count:
                 continue
             if values.dtype.kind not in 'iufb':
                 continue
@@ -130,6 +145,22 @@ class NpzFormat(PointCloudFormat):
             colours = COLOURS if key.lower() in COLOUR_NAMES and values.shape[1] <= 4 else ()
             columns.update((colours[i] if colours else f'{key}_{i}', column) for i, column in enumerate(values.T))
         return from_columns(columns, columns.values())
+
+
+def _refuse_too_few_bytes(file: IO[bytes], size: int) -> None:
+    """Compare the shape in a .npy header with the bytes behind it."""
+    header = (np.lib.format.read_array_header_1_0 if np.lib.format.read_magic(file) == (1, 0) else
+              np.lib.format.read_array_header_2_0)
+    shape, _, dtype = header(file)
+    if math.prod(shape) * dtype.itemsize > size - file.tell() and not dtype.hasobject:
+        raise too_few_bytes(shape[0], size)
+
+
+def _unstructured(arrays: Dict[str, np.ndarray]) -> Dict[str, np.ndarray]:
+    """Arrays and the fields of structured ones; an array of the same name comes before a field."""
+    fields = {name: array[name] for array in arrays.values() if array.dtype.names and array.ndim == 1
+              for name in array.dtype.names}
+    return {**fields, **{key: array for key, array in arrays.items() if not array.dtype.names}}
 
 
 def _named(array: np.ndarray) -> np.ndarray:

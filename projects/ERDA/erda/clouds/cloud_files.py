@@ -11,6 +11,7 @@ import numpy as np
 from .array import NpyFormat, NpzFormat
 from .bare_numbers import BareNumbersFormat
 from .cloud_format import PointCloud, PointCloudError, PointCloudFormat, next_fields
+from .pcd import PcdFormat
 from .ply import PlyFormat
 from .table import TableFormat
 
@@ -21,11 +22,12 @@ __all__ = [
 
 FORMATS: Dict[str, Callable[[], PointCloudFormat]] = {
     '.ply': PlyFormat, '.npy': NpyFormat, '.npz': NpzFormat, '.txt': TableFormat, '.csv': TableFormat,
-    '.xyz': TableFormat, '.pts': TableFormat}
+    '.xyz': TableFormat, '.pts': TableFormat, '.pcd': PcdFormat}
 LAS_SUFFIXES = ('.las', '.laz')
 BARE_NUMBERS = '.bin'
+E57 = '.e57'
 COPC_SUFFIX = '.copc.laz'  # by which other programs know the format
-SUFFIXES = ('.ply', *LAS_SUFFIXES, '.npy', '.npz', BARE_NUMBERS, '.txt', '.csv', '.xyz', '.pts')
+SUFFIXES = ('.ply', *LAS_SUFFIXES, '.npy', '.npz', BARE_NUMBERS, '.txt', '.csv', '.xyz', '.pts', '.pcd', E57)
 
 
 def count_points(path: Path, columns: Optional[Sequence[str]] = None) -> int:
@@ -114,10 +116,13 @@ def copy_name(name: str) -> str:
     """Name of a file's copy with new fields, which differs where its format cannot be written.
 
     Examples:
-        >>> copy_name('a.las'), copy_name('b.copc.laz')
-        ('a.las', 'b.laz')
+        >>> copy_name('a.las'), copy_name('b.copc.laz'), copy_name('c.e57')
+        ('a.las', 'b.laz', 'c.ply')
     """
-    return f'{name[:-len(COPC_SUFFIX)]}.laz' if name.lower().endswith(COPC_SUFFIX) else name
+    for suffix, written in ((COPC_SUFFIX, '.laz'), (E57, '.ply')):
+        if name.lower().endswith(suffix):
+            return name[:-len(suffix)] + written
+    return name
 
 
 def check_copy(source: Path, target: Path, new_fields: Dict[str, np.ndarray],
@@ -188,9 +193,9 @@ def copy_with_fields(source: Path, target: Path, new_fields: Iterable[Dict[str, 
 
 
 def _check_suffix(source: Path, target: Path) -> None:
-    suffixes = source.suffix.lower(), target.suffix.lower()
-    if target.name.lower().endswith(COPC_SUFFIX):
-        raise PointCloudError(f'{target}: COPC cannot be written. Name it {copy_name(target.name)}.')
+    suffixes = Path(copy_name(source.name)).suffix.lower(), target.suffix.lower()
+    if copy_name(target.name) != target.name:
+        raise PointCloudError(f'{target}: this format cannot be written. Name it {copy_name(target.name)}.')
     if suffixes[0] != suffixes[1] and not set(suffixes) <= set(LAS_SUFFIXES):
         raise PointCloudError(f'{target}: {source.name} can only be copied to a file with the same suffix. Name it '
                               f'*{suffixes[0]}.')
@@ -239,6 +244,12 @@ def _format(path: Path, columns: Optional[Sequence[str]] = None) -> PointCloudFo
         except ImportError as error:
             raise PointCloudError(f'LAS files need laspy and lazrs ({error}). Run: pip install laspy lazrs') from error
         return LasFormat()
+    if suffix == E57:
+        try:
+            from .e57 import E57Format
+        except ImportError as error:
+            raise PointCloudError(f'E57 files need pye57 ({error}). Run: pip install pye57') from error
+        return E57Format()
     if suffix == BARE_NUMBERS:
         return BareNumbersFormat(columns)
     return FORMATS[suffix]()
@@ -254,8 +265,8 @@ def _naming(path: Path) -> Iterator[None]:
     except (ValueError, EOFError, struct.error, zipfile.BadZipFile, OSError) as error:
         raise _unreadable(path, error) from error
     except Exception as error:
-        # laspy and lazrs have their own errors, which share no base class; all else is a fault of ours.
-        if type(error).__module__.split('.')[0] in ('laspy', 'lazrs'):
+        # laspy, lazrs and pye57 have their own errors, which share no base class; all else is a fault of ours.
+        if type(error).__module__.split('.')[0] in ('laspy', 'lazrs', 'pye57'):
             raise _unreadable(path, error) from error
         raise
 

@@ -65,6 +65,12 @@ class PointCloudFormat(metaclass=ABCMeta):
         """
 
 
+def too_few_bytes(count: int, size: int) -> PointCloudError:
+    """What to say of a header that claims more than the file can hold, before memory is taken for it."""
+    return PointCloudError(f'its header says that it has {count:,} points, for which its {size:,} bytes are too few. '
+                           'The file is damaged or truncated: copy it again')
+
+
 def chunk_bounds(count: int, chunk_points: int) -> Iterator[slice]:
     """The ranges of ``chunk_points`` points that make up ``count`` points.
 

@@ -9,6 +9,8 @@ from .cloud_files import SUFFIXES
 from .features import XYZ
 
 DESCRIPTION = 'erda.yaml'
+CONFIG = 'minkunet_erda.py'
+CACHE = '.erda_cache'
 LabelValue = Union[int, str]  # words come from text tables
 SPLITS = ('train', 'val', 'test')
 # Distinct colours for classes without one, after Tableau's ten.

@@ -13,10 +13,8 @@ from ..weak_labels import UNLABELED
 from .blocks import BlockCache, BlockRecords
 from .clicks import ClickedPoints, clicked_points, numbered_points, read_folder_clicks
 from .cloud_files import PointCloud, PointCloudError, count_points, read_point_cloud
-from .description import DESCRIPTION, Description, read_description
+from .description import CACHE, DESCRIPTION, Description, read_description
 from .features import feature_dims, field_name, fields_of_feature, local_points
-
-CACHE = '.erda_cache'
 
 
 class BlockSource(NamedTuple):

@@ -11,7 +11,7 @@ from ..files.progress import track
 from .cloud_files import SUFFIXES, PointCloudError, assumptions, iter_point_cloud
 from .description import LabelValue
 from .features import RGB, find_field
-from .listing import list_point_clouds
+from .listing import look_through
 from .table_layout import read_layout
 
 LABEL_FIELDS = ('label', 'labels', 'classification', 'class', 'semantic', 'sem_label')
@@ -57,11 +57,13 @@ class FolderReport(NamedTuple):
         files: its files, sorted by name.
         label_field: field with labels, in every file; ``None`` if there is none.
         label_counts: number of points with each label value, in all files.
+        left_out: a sentence on what is in the folder and not read, if there is anything.
     """
     root: Path
     files: List[FileReport]
     label_field: Optional[str]
     label_counts: Dict[LabelValue, int]
+    left_out: Optional[str] = None
 
     @property
     def is_las(self) -> bool:
@@ -90,7 +92,7 @@ def inspect_folder(root: Path, clicks: Optional[Path] = None, label_field: Optio
     """Read every point cloud below a folder once.
 
     Args:
-        root: folder, see :func:`list_point_clouds`.
+        root: folder, see :func:`look_through`.
         clicks: file of clicks in it, if there is one.
         label_field: field with the labels; by default the first of ``LABEL_FIELDS`` that every file has.
         columns: names of the columns of ``.bin`` files, see :func:`count_points`.
@@ -100,9 +102,11 @@ def inspect_folder(root: Path, clicks: Optional[Path] = None, label_field: Optio
     """
     if not root.is_dir():
         raise DataError(f'{root} is not a folder. Name the folder that holds the point clouds.')
-    paths = list_point_clouds(root, clicks)
+    listing = look_through(root, clicks)
+    paths, left_out = listing.clouds, listing.sentence(root)
     if not paths:
-        raise DataError(f'{root} holds no file with a suffix of {", ".join(SUFFIXES)}. Put the point clouds there.')
+        raise DataError(f'{root} holds no file with a suffix of {", ".join(SUFFIXES)}. Put the point clouds there.'
+                        f'{f" {left_out}" if left_out else ""}')
     reports, errors = [], []
     for path in track(paths, description=f'Reading {len(paths)} files'):
         try:
@@ -112,7 +116,7 @@ def inspect_folder(root: Path, clicks: Optional[Path] = None, label_field: Optio
     if errors:
         raise DataError('\n'.join([*errors, f'Repair these {len(errors)} of {len(paths)} files or move them out of '
                                             f'{root}.']))
-    return _folder_report(root, reports, label_field)
+    return _folder_report(root, reports, label_field)._replace(left_out=left_out)
 
 
 def assumption_lines(report: FolderReport) -> List[str]:

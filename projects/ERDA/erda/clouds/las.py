@@ -1,21 +1,26 @@
 """LAS and LAZ files, read and written chunk by chunk."""
 import copy
 import io
+import struct
 from pathlib import Path
 from typing import BinaryIO, Dict, Iterator, List, Tuple
 
 import laspy
+import lazrs
 import numpy as np
 from laspy.header import GlobalEncoding, Version
 from laspy.point.dims import is_point_fmt_compatible_with_version, supported_versions
 from laspy.vlrs.vlrlist import VLRList
 
-from .cloud_format import PointCloud, PointCloudError, PointCloudFormat, cast_exactly, next_fields
+from .cloud_format import PointCloud, PointCloudError, PointCloudFormat, cast_exactly, next_fields, too_few_bytes
 
 # Not LazrsParallel: its threads do not survive the fork of a dataloader's workers.
 BACKEND = laspy.LazBackend.Lazrs
 COORDINATES = ('X', 'Y', 'Z')
 MAX_NAME_BYTES = 32
+# Bytes. Source: LAS 1.4 R15.
+LAS_1_1_HEADER, LAS_1_4_HEADER, RECORD_HEAD, EXTENDED_RECORD_HEAD = 227, 375, 54, 60
+COMPRESSED = 128  # is added to the point format
 COPC = 'copc'  # user of the records that an index of octree cells is kept in
 WAVEFORMS = (4, 5, 9, 10)  # point formats that lazrs 0.8.2 cannot compress without a loss, or at all
 WRITABLE_VERSIONS = ('1.2', '1.3', '1.4')
@@ -25,7 +30,10 @@ class LasFormat(PointCloudFormat):
     """Fields have the names of laspy: intensity, classification, red, ..., and those of the extra dimensions."""
 
     def count_points(self, path: Path) -> int:
+        _refuse_damaged(path)
         with laspy.open(path, laz_backend=BACKEND) as reader:
+            if reader.header.are_points_compressed and reader.header.point_count:
+                _refuse_too_few_chunks(path, reader.header)
             return reader.header.point_count
 
     def iter_chunks(self, path: Path, chunk_points: int) -> Iterator[PointCloud]:
@@ -74,6 +82,53 @@ class LasFormat(PointCloudFormat):
                 if writer is not None:
                     _finish(writer, header)
         return []
+
+
+def _refuse_damaged(path: Path) -> None:
+    """Compare the numbers in the header with the size of the file, before anything is read or made that long."""
+    size = path.stat().st_size
+    with path.open('rb') as file:
+        header = file.read(LAS_1_4_HEADER)
+    if len(header) < LAS_1_1_HEADER or header[:4] != b'LASF':
+        raise PointCloudError('it is no LAS file, or truncated: copy it again')
+    header_size, start, records = struct.unpack_from('<HII', header, 94)
+    point_format, point_size, count = struct.unpack_from('<BHI', header, 104)
+    extended_start = extended_records = 0
+    if header[25] >= 4 and len(header) == LAS_1_4_HEADER:
+        extended_start, extended_records, count = struct.unpack_from('<QIQ', header, 235)
+    if start > size or header_size + records * RECORD_HEAD > start:
+        raise PointCloudError(f'its header says that {records:,} records end at byte {start:,} of {size:,}. The file '
+                              'is damaged or truncated: copy it again')
+    if extended_records and extended_start + extended_records * EXTENDED_RECORD_HEAD > size:
+        raise PointCloudError(f'its header says that {extended_records:,} records begin at byte {extended_start:,} of '
+                              f'{size:,}. The file is damaged or truncated: copy it again')
+    if point_format < COMPRESSED and start + count * point_size > size:
+        raise too_few_bytes(count, size)
+
+
+def _refuse_too_few_chunks(path: Path, header: laspy.LasHeader) -> None:
+    """Compare the number of points with the table of compressed chunks."""
+    compression = lazrs.LazVlr(header.vlrs.get('LasZipVlr')[0].record_data)
+    size = path.stat().st_size
+    with path.open('rb') as file:
+        file.seek(header.offset_to_point_data)
+        table, = struct.unpack('<q', file.read(8))
+        if table == -1:  # written to a stream: the place is at the end
+            file.seek(-8, io.SEEK_END)
+            table, = struct.unpack('<q', file.read(8))
+        if not header.offset_to_point_data < table <= size - 8:
+            raise PointCloudError('its table of compressed points is not in it. The file is truncated: copy it again')
+        file.seek(table)
+        chunks, = struct.unpack('<4xI', file.read(8))
+        if chunks * compression.item_size() > size:  # a chunk begins with a point that is not compressed
+            raise too_few_bytes(header.point_count, size)
+        if compression.uses_variable_size_chunks():
+            file.seek(header.offset_to_point_data)
+            most = sum(points for points, _ in lazrs.read_chunk_table(file, compression))
+        else:
+            most = chunks * compression.chunk_size()
+    if header.point_count > most:
+        raise too_few_bytes(header.point_count, size)
 
 
 def _writable_header(header: laspy.LasHeader) -> Tuple[laspy.LasHeader, List[str]]:

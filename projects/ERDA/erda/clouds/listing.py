@@ -1,28 +1,100 @@
-"""The point clouds of a folder, and nothing else that looks like one."""
+"""The point clouds of a folder, and what else is in it."""
+import os
 from pathlib import Path
-from typing import List, Optional
+from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from ..weak_labels.suggestion_files import CLOUD_SUFFIX, TABLE
-from .cloud_files import SUFFIXES
+from .cloud_files import BARE_NUMBERS, SUFFIXES
+from .description import CACHE, CONFIG, DESCRIPTION
+
+NAMED_FILES = 3  # of each kind that is not read
 
 
-def list_point_clouds(folder: Path, clicks: Optional[Path] = None) -> List[Path]:
-    """Files with one of ``SUFFIXES`` at any depth, sorted.
+class Listing(NamedTuple):
+    """What is in a folder.
 
-    Left out are hidden and unfinished files, suggested points, and what a labelled copy of a ``.bin`` file has beside
-    it in a ``.npz``.
+    Attributes:
+        clouds: files with one of ``SUFFIXES`` at any depth, sorted.
+        left_out: what is not read and not ours, sorted, by what it is.
+    """
+    clouds: List[Path]
+    left_out: Dict[str, List[Path]]
+
+    def sentence(self, folder: Path) -> Optional[str]:
+        """What is not read, counted and named; ``None`` if all is."""
+        if not self.left_out:
+            return None
+        kinds = []
+        for kind, paths in sorted(self.left_out.items()):
+            names = [path.relative_to(folder).as_posix() for path in paths[:NAMED_FILES]]
+            kinds.append(f'{len(paths)} {kind} ({", ".join([*names, *["..."] * (len(paths) > NAMED_FILES)])})')
+        return f'Not read in {folder}: {"; ".join(kinds)}.'
+
+
+def look_through(folder: Path, clicks: Optional[Path] = None) -> Listing:
+    """The point clouds of a folder and of those that it links to, and what is no cloud.
+
+    Hidden and unfinished files are left out. What ERDA wrote there is neither a cloud nor left out: suggested points,
+    the description, and what belongs to a ``.bin`` file.
 
     Args:
         folder: where to look.
         clicks: a file of clicks in it, which is no point cloud.
     """
-    return [path for path in sorted(folder.rglob('*'))
-            if path.suffix.lower() in SUFFIXES and path.is_file() and _is_cloud(path, folder, clicks)]
+    clouds: List[Path] = []
+    left_out: Dict[str, List[Path]] = {}
+    found = list(_walk(folder))
+    bare = {path.stem for path, _ in found if path.suffix.lower() == BARE_NUMBERS}
+    for path, kind in found:
+        kind = kind or _kind(path)
+        ours = path.name in (DESCRIPTION, CONFIG, CACHE, TABLE) or path.name.endswith(CLOUD_SUFFIX)
+        ours |= path.suffix == '.npz' and path.with_suffix(BARE_NUMBERS).is_file()
+        ours |= path.suffix == '.label' and path.stem in bare
+        if ours or clicks is not None and path.resolve() == clicks.resolve():
+            continue
+        (clouds if kind is None else left_out.setdefault(kind, [])).append(path)
+    return Listing(sorted(clouds), {kind: sorted(paths) for kind, paths in left_out.items()})
 
 
-def _is_cloud(path: Path, folder: Path, clicks: Optional[Path]) -> bool:
-    hidden = any(part.startswith('.') for part in path.relative_to(folder).parts)
-    suggested = path.name == TABLE or path.name.endswith(CLOUD_SUFFIX)
-    beside_bin = path.suffix == '.npz' and path.with_suffix('.bin').is_file()
-    is_clicks = clicks is not None and path.resolve() == clicks.resolve()
-    return not (hidden or suggested or beside_bin or is_clicks or path.stem.endswith('.part'))
+def list_point_clouds(folder: Path, clicks: Optional[Path] = None) -> List[Path]:
+    """The clouds of :func:`look_through`."""
+    return look_through(folder, clicks).clouds
+
+
+def _kind(path: Path) -> Optional[str]:
+    """Why a file is not read; ``None`` if it is."""
+    if path.name.startswith('.'):
+        return 'hidden'
+    if not path.is_file():
+        return 'links to nothing'
+    if path.stem.endswith('.part'):
+        return 'unfinished'
+    if path.suffix.lower() not in SUFFIXES:
+        return path.suffix.lower() or 'without a suffix'
+    return None
+
+
+def _walk(folder: Path) -> Iterator[Tuple[Path, Optional[str]]]:
+    """All files, and the folders that are not gone through with the reason; linked folders come last, each once."""
+    tops, seen = [folder], set()
+    closed: List[Path] = []
+    while tops:
+        top = tops.pop(0)
+        if os.path.realpath(top) in seen:
+            yield top, 'links to what is there already'
+            continue
+        for here, folders, files in os.walk(top, onerror=lambda error: closed.append(Path(error.filename))):
+            if os.path.realpath(here) in seen:
+                folders.clear()
+                continue
+            seen.add(os.path.realpath(here))
+            for name in list(folders):
+                path = Path(here, name)
+                if name.startswith('.') or path.is_symlink():
+                    folders.remove(name)
+                    if name.startswith('.'):
+                        yield path, 'hidden'
+                    else:
+                        tops.append(path)
+            yield from ((Path(here, name), None) for name in files)
+    yield from ((path, 'folders that cannot be opened') for path in closed)

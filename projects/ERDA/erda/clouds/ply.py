@@ -16,13 +16,15 @@ from .cloud_format import (
     from_columns,
     names_of,
     next_fields,
+    too_few_bytes,
 )
 from .table import extended_lines
 
 ByteOrder = Literal['<', '>']
 BYTE_ORDERS: Dict[str, ByteOrder] = {'ascii': '<', 'binary_little_endian': '<', 'binary_big_endian': '>'}
-TYPES = dict(char='i1', int8='i1', uchar='u1', uint8='u1', short='i2', int16='i2', ushort='u2', uint16='u2', int='i4',
-             int32='i4', uint='u4', uint32='u4', float='f4', float32='f4', double='f8', float64='f8')
+TYPES = dict(bool='u1', char='i1', int8='i1', uchar='u1', uint8='u1', short='i2', int16='i2', ushort='u2',
+             uint16='u2', int='i4', int32='i4', uint='u4', uint32='u4', float='f4', float32='f4', double='f8',
+             float64='f8')
 NAMES = dict(i1='char', u1='uchar', i2='short', u2='ushort', i4='int', u4='uint', f4='float', f8='double')
 MAX_HEADER_BYTES = 1 << 20
 
@@ -73,6 +75,10 @@ def read_header(path: Path) -> Header:
             raise PointCloudError(f'its element {name!r} has a list and is the vertices or comes before them. Save it '
                                   'again as a plain point cloud')
         if name == 'vertex':
+            size = path.stat().st_size - body
+            smallest = 2 * len(names_of(layout)) if ascii else layout.itemsize  # a digit and a space, at least
+            if count < 0 or count * smallest - int(ascii) > size - (0 if ascii else skipped):
+                raise too_few_bytes(count, size)
             return Header(lines, ascii, byte_order, count, layout, skipped if ascii else body + skipped, body)
         skipped += count if ascii else count * layout.itemsize
     raise PointCloudError('it has no element "vertex". Save it again as a point cloud')
@@ -113,7 +119,7 @@ class PlyFormat(PointCloudFormat):
 
     def check_copy(self, source: Path, target: Path, fields: Dict[str, np.ndarray]) -> List[str]:
         for values in fields.values():
-            _ply_type(values)
+            ply_type(values)
         return []
 
     def copy(self, source: Path, part: Path, target: Path, new_fields: Iterator[Dict[str, np.ndarray]],
@@ -130,7 +136,7 @@ class PlyFormat(PointCloudFormat):
                      new_fields: Iterator[Dict[str, np.ndarray]], chunk_points: int) -> None:
         layout, before = None, old.read(header.start - header.body)
         for records in self._records(source, header, chunk_points):
-            fields = {name: _ply_type(values) for name, values in next_fields(new_fields, len(records)).items()}
+            fields = {name: ply_type(values) for name, values in next_fields(new_fields, len(records)).items()}
             if layout is None:
                 layout = extended_dtype(header.layout, fields).newbyteorder(header.byte_order)
                 new.write(_header_bytes(header, layout) + before)
@@ -149,8 +155,6 @@ class PlyFormat(PointCloudFormat):
                     _refuse_truncated(chunk.start + len(records), chunk.stop, header)
                     yield records
             return
-        whole = (path.stat().st_size - header.start) // header.layout.itemsize
-        _refuse_truncated(whole, header.count, header)
         if header.count:
             records = np.memmap(path, header.layout, mode='r', offset=header.start, shape=(header.count, ))
             for chunk in chunk_bounds(header.count, chunk_points):
@@ -164,7 +168,7 @@ def _copy_ascii(header: Header, old: BinaryIO, new: BinaryIO, source: Path,
     for chunk in chunk_bounds(header.count, chunk_points):
         lines = [line.decode('latin-1') for line in itertools.islice(old, chunk.stop - chunk.start)]
         _refuse_truncated(chunk.start + len(lines), chunk.stop, header)
-        fields = {name: _ply_type(values) for name, values in next_fields(new_fields, len(lines)).items()}
+        fields = {name: ply_type(values) for name, values in next_fields(new_fields, len(lines)).items()}
         if not names:
             layout = extended_dtype(header.layout, fields)
             names = names_of(layout)
@@ -178,13 +182,23 @@ def _refuse_truncated(found: int, count: int, header: Header) -> None:
                               'again')
 
 
-def _ply_type(values: np.ndarray) -> np.ndarray:
+def ply_type(values: np.ndarray) -> np.ndarray:
     """Integers of 64 bits, which PLY has not, as int32."""
     if values.dtype.kind in 'iu' and values.dtype.itemsize == 8:
         if len(values) and (values.max() > np.iinfo(np.int32).max or values.min() < np.iinfo(np.int32).min):
             raise PointCloudError('PLY has no integers of 64 bits. Give this field as float64')
         return values.astype(np.int32)
     return values
+
+
+def vertex_header(layout: np.dtype, count: int) -> bytes:
+    """Header of a binary file of vertices alone."""
+    lines = ['ply', 'format binary_little_endian 1.0', f'element vertex {count}', *_properties(layout), 'end_header']
+    return ('\n'.join(lines) + '\n').encode('latin-1')
+
+
+def _properties(layout: np.dtype) -> List[str]:
+    return [f'property {NAMES[layout[name].str[1:]]} {name}' for name in names_of(layout)]
 
 
 def _header_bytes(header: Header, layout: np.dtype) -> bytes:
@@ -196,5 +210,5 @@ def _header_bytes(header: Header, layout: np.dtype) -> bytes:
             continue
         lines.append(line)
         if in_vertex and line.startswith('element '):
-            lines += [f'property {NAMES[layout[name].str[1:]]} {name}' for name in names_of(layout)]
+            lines += _properties(layout)
     return ('\n'.join(lines) + '\n').encode('latin-1')

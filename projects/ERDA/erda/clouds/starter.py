@@ -8,11 +8,10 @@ import yaml
 from ..files.data_error import DataError
 from ..own_configs import ROOT
 from ..weak_labels.click_labels import click_classes
-from .description import DESCRIPTION, LabelValue
+from .description import CONFIG, DESCRIPTION, LabelValue
 from .features import HEIGHT, XYZ, find_field
 from .inspection import FolderReport
 
-CONFIG = 'minkunet_erda.py'
 BASE_CONFIG = ROOT / 'projects/ERDA/configs/_base_/minkunet_erda_folder.py'
 # Source: LAS 1.4 R15, table 17, https://www.asprs.org/divisions-committees/lidar-division/laser-las-file-format-exchange-activities
 ASPRS_CLASSES = {

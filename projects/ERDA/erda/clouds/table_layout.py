@@ -64,8 +64,8 @@ def read_layout(path: Path) -> Table:
     claimed = next((int(line) for line in lines[:first] if line.strip().isdecimal()), None)
     names_line = _names_line(lines[:first], separator, columns)
     if names_line is None:
-        names = PTS_COLUMNS.get(columns) if path.suffix.lower() == '.pts' else None
-        return Table(names or column_names(columns), separator, decimal, first, None, '', claimed, encoding)
+        known = PTS_COLUMNS if path.suffix.lower() == '.pts' else {}
+        return Table(known.get(columns, column_names(columns)), separator, decimal, first, None, '', claimed, encoding)
     names = [name or f'column_{i}' for i, name in enumerate(_words(lines[names_line], separator, columns), 1)]
     if len(set(names)) < len(names):
         raise PointCloudError('two of its columns have the same name. Rename one')
