@@ -8,8 +8,12 @@ import pytest
 import erda
 
 MODULES = (
+    'clouds.bin_columns',
+    'clouds.cloud_files',
     'clouds.cloud_format',
     'clouds.features',
+    'clouds.lzf',
+    'clouds.table_layout',
     'evaluation.comparison_table',
     'evaluation.confusion_metric',
     'evaluation.marked_table',

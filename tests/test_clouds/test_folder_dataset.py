@@ -222,7 +222,7 @@ def test_bad_clicks(root, row, message):
     ('void: [7]', '', 'a.npy: label value 7 of classification is not in erda.yaml'),
     ('void: [7]', 'void: [2]', 'label value 2 is both ground and void'),
     ('void: [7]', 'voidd: [7]', 'unknown key voidd'),
-    ('void: [7]', 'void: [x]', 'not a list of whole numbers'),
+    ('void: [7]', 'void: [0.5]', 'not a list of whole numbers'),
     ('classes:', 'classes: {ground: [2]}\nclassses:', 'unknown key'),
     ('{ground: [2], vegetation: [3, 4, 5]}', '{ground: [2]}', 'at least two'),
     ('{ground: [2], vegetation: [3, 4, 5]}', '[ground]', 'not a mapping'),

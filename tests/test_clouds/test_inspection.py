@@ -241,7 +241,7 @@ def test_clicks_alone(tmp_path, names, classes):
 
 @pytest.mark.parametrize('write, message', [
     (lambda root: None, 'holds no file'),
-    (lambda root: (root / 'a.laz').write_bytes(b'LASF'), 'a.laz: it cannot be read'),
+    (lambda root: (root / 'a.laz').write_bytes(b'LASF'), 'a.laz: it is no LAS file, or truncated'),
     (lambda root: (root / 'a.csv').write_text('x,y,z\n'), 'a.csv: it has no points'),
     (lambda root: (root / 'a.csv').write_text('x,y,z\n1,2,\n'), 'a.csv: 1 of the points 0 to 0 have NaN'),
     (lambda root: (root / 'a.csv').write_text('x,y,label\n1,2,3\n'), 'a.csv: there is no z'),
