@@ -11,6 +11,7 @@ MODULES = (
     'clouds.bin_columns',
     'clouds.cloud_files',
     'clouds.cloud_format',
+    'clouds.feature_ranges',
     'clouds.features',
     'clouds.lzf',
     'clouds.table_layout',

@@ -170,7 +170,7 @@ def with_own_fields(path):
     else:
         laspy = pytest.importorskip('laspy')
         las = new_las(laspy, 1e-3, [0, 0, 0])
-        las.xyz, las.intensity = table[:, :3], 1000 * table[:, 3]
+        las.xyz, las.intensity = table[:, :3], 65535 * table[:, 3]
         las.add_extra_dim(laspy.ExtraBytesParams('confidence', np.uint8))
         las.confidence = np.arange(40)
         las.write(path)
