@@ -1,7 +1,7 @@
 """What is in a folder of point clouds: points, extents, fields and labels of every file."""
 from collections import Counter
 from pathlib import Path
-from typing import Collection, Dict, List, NamedTuple, Optional
+from typing import Collection, Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 from rich.table import Table
@@ -13,7 +13,9 @@ from .features import RGB, find_field
 from .listing import list_point_clouds
 from .table import read_layout
 
-LABEL_FIELDS = ('label', 'labels', 'classification', 'class', 'semantic', 'sem_label')
+# 'label' comes last: beside one of the others it is often the number of an instance.
+LABEL_FIELDS = ('classification', 'class', 'semantic', 'sem_label', 'labels', 'label')
+LAS_SUFFIXES = ('.las', '.laz')
 MAX_LABEL_VALUES = 256  # a field with more values is no label
 SAMPLE_POINTS = 10_000  # of each chunk, to find the range of a feature
 
@@ -37,6 +39,7 @@ class FileReport(NamedTuple):
         high: ``[3]`` largest coordinates.
         fields: by name.
         values: number of points with each value of the label field; ``None`` if there is no such field.
+        is_float32: whether all coordinates are float32 numbers, which have large steps far from the origin.
     """
     name: str
     count: int  # type: ignore[assignment]  # hides tuple.count
@@ -44,6 +47,7 @@ class FileReport(NamedTuple):
     high: np.ndarray
     fields: Dict[str, FieldReport]
     values: Optional[Counter]
+    is_float32: bool = False
 
 
 class FolderReport(NamedTuple):
@@ -62,9 +66,13 @@ class FolderReport(NamedTuple):
 
     @property
     def is_las(self) -> bool:
-        """Whether labels are LAS classes, which have names."""
-        return self.label_field == 'classification' and all(Path(file.name).suffix.lower() in ('.las', '.laz')
-                                                            for file in self.files)
+        """Whether labels, if there are any, are LAS classes, which have names."""
+        return self.label_field in (None, 'classification') and all(_is_las(file) for file in self.files)
+
+    @property
+    def has_old_las(self) -> bool:
+        """Whether a file has a LAS point format below 6, whose classes end at 31."""
+        return any(_is_las(file) and 'scanner_channel' not in file.fields for file in self.files)
 
     def common(self, name: str) -> List[FieldReport]:
         """A field in every file, or nothing if one lacks it or it is the same everywhere."""
@@ -82,13 +90,15 @@ class FolderReport(NamedTuple):
         return everywhere and any(self.common(name) for name in RGB)
 
 
-def inspect_folder(root: Path, clicks: Optional[Path] = None, label_field: Optional[str] = None) -> FolderReport:
+def inspect_folder(root: Path, clicks: Sequence[Path] = (), label_field: Optional[str] = None,
+                   with_labels: bool = True) -> FolderReport:
     """Read every point cloud below a folder once.
 
     Args:
         root: folder, see :func:`list_point_clouds`.
-        clicks: file of clicks in it, if there is one.
+        clicks: files, folders or patterns of clicks in it.
         label_field: field with the labels; by default the first of ``LABEL_FIELDS`` that every file has.
+        with_labels: whether to look for one.
 
     Raises:
         DataError: if there is no point cloud, or naming all files that cannot be used or lack ``label_field``.
@@ -107,7 +117,7 @@ def inspect_folder(root: Path, clicks: Optional[Path] = None, label_field: Optio
     if errors:
         raise DataError('\n'.join([*errors, f'Repair these {len(errors)} of {len(paths)} files or move them out of '
                                             f'{root}.']))
-    return _folder_report(root, reports, label_field)
+    return _folder_report(root, reports, label_field) if with_labels else FolderReport(root, reports, None, {})
 
 
 def report_table(report: FolderReport) -> Table:
@@ -143,9 +153,11 @@ def _inspect_file(path: Path, name: str, label_field: Optional[str]) -> FileRepo
     not_finite: Counter[str] = Counter()
     dtypes: Dict[str, np.dtype] = {}
     values: Dict[str, Optional[Counter]] = {}
+    is_float32 = True
     for chunk in iter_point_cloud(path):
         count += len(chunk.xyz)
         low, high = np.minimum(low, chunk.xyz.min(axis=0)), np.maximum(high, chunk.xyz.max(axis=0))
+        is_float32 &= bool((chunk.xyz == chunk.xyz.astype(np.float32)).all())
         for field, column in chunk.fields.items():
             finite = column[np.isfinite(column)]
             not_finite[field] += len(column) - len(finite)
@@ -163,7 +175,11 @@ def _inspect_file(path: Path, name: str, label_field: Optional[str]) -> FileRepo
                                  float(np.percentile(np.concatenate(samples[field]), 99)) if field in samples else 0.,
                                  not_finite[field]) for field, dtype in dtypes.items()}
     counted = next((found for found in values.values() if found is not None), None)
-    return FileReport(name, count, low, high, fields, counted)
+    return FileReport(name, count, low, high, fields, counted, is_float32)
+
+
+def _is_las(file: FileReport) -> bool:
+    return Path(file.name).suffix.lower() in LAS_SUFFIXES
 
 
 def _is_table_of_clicks(path: Path) -> bool:

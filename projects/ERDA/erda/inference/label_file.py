@@ -65,6 +65,7 @@ def _label_file(source: Path, target: Path, segmentor: Segmentor, outputs: Outpu
                 chunk_points: int, advance: Callable[[str, int, int], None], inform: Callable[[str], None]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     inputs = segmentor.inputs
+    inputs.begin_file(source)
     layout = layout or inputs.layout
     with tempfile.TemporaryDirectory(prefix=f'.{target.name}.', dir=target.parent) as folder:
         store = TileStore(Path(folder), layout.block_size, len(inputs.classes))
