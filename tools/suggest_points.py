@@ -17,8 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
-from erda.clouds.click_files import ClickClasses, click_values, find_click_files, read_clicks
-from erda.clouds.click_tables import read_rows
+from erda.clouds.click_files import ClickClasses, click_values, find_click_files, is_filled_in, read_clicks
 from erda.clouds.clicks import click_classes, files_of_splits, folder_of_rounds
 from erda.clouds.description import DESCRIPTION, Description, read_description
 from erda.command_line import stop
@@ -114,7 +113,7 @@ def table_to_write(args: argparse.Namespace, description: Optional[Description])
     if folder is None:
         raise InferenceError('No folder of clicks is known: name one with -o.')
     tables = round_tables(folder)
-    if tables and not any(cells.get('class') for _, cells in read_rows(tables[-1])):
+    if tables and not is_filled_in(tables[-1]):
         if not args.overwrite:
             raise ClickError(f'{tables[-1]} has no class yet. Fill it in, or replace it with --overwrite.')
         return tables[-1]

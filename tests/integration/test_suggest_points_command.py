@@ -34,12 +34,13 @@ def test_rounds_go_to_the_folder_of_the_description(tmp_path):
     assert run(*suggest, '--overwrite', '--seed', 5).returncode == 0 and table.read_text() != first
     fill_in(table)
     assert run(*suggest).returncode == 0
-    rounds = [set(line.split(',')[4] for line in (tmp_path / f'clicks/round_{number}.csv').read_text().splitlines()[1:])
-              for number in (1, 2)]
-    assert len(rounds[0]) == len(rounds[1]) == 9 and not rounds[0] & rounds[1]
+    first, second = ({line.split(',')[4] for line in path.read_text().splitlines()[1:]}
+                     for path in sorted((tmp_path / 'clicks').glob('round_*.csv')))
+    assert len(first) == len(second) == 9 and not first & second
 
 
 def fill_in(table):
     header, *rows = table.read_text().splitlines()
     assert header.split(',')[2] == 'class'
-    table.write_text('\n'.join([header, *(row.replace(',,', ',roof,', 1) for row in rows)]).replace('roof', 'ground', 1))
+    filled = '\n'.join([header, *(row.replace(',,', ',roof,', 1) for row in rows)])
+    table.write_text(filled.replace('roof', 'ground', 1))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from test_clouds.test_click_tables import write_ply
 
-from erda.clouds.click_files import ClickClasses, click_values, find_click_files, read_clicks
+from erda.clouds.click_files import ClickClasses, click_values, find_click_files, is_filled_in, read_clicks
 from erda.weak_labels.click_labels import ClickError
 
 CLASSES = ClickClasses(['ground', 'tree', 'house'], {2: 0, 5: 1, 6: 2}, [0, 1])
@@ -153,6 +153,20 @@ def test_a_classified_suggestion_counts_and_one_that_is_not_does_not(tmp_path):
              (('a.las', [2, np.nan]), ('sub_b.las', [np.nan, np.nan]))]
     found = read_clicks(paths, CLASSES, CLOUDS)
     assert len(found.clicks['a.las']) == 1 and not found.clicks['sub/b.las'] and found.skipped == {'a.las': 1}
+
+
+@pytest.mark.parametrize('other, filled', [
+    ('round_1_a.las.suggested.ply', True), ('round_1_qgis.csv', True), ('round_10.csv', False), ('notes.md', False)])
+def test_a_round_may_be_filled_in_beside_its_table(tmp_path, other, filled):
+    table = write(tmp_path / 'round_1.csv', 'file,index,class\na.las,5,\na.las,6,\n')
+    if other.endswith('.ply'):
+        write_ply(tmp_path / other, [5, 6], [2, np.nan])
+    else:
+        write(tmp_path / other, 'file,index,class\na.las,5,ground\na.las,6,\n')
+    assert is_filled_in(table) == filled
+    if filled:
+        found = read_clicks(find_click_files([tmp_path]), CLASSES, CLOUDS)
+        assert [click[:3][0] for click in found.clicks['a.las']] == [0] and found.skipped == {'a.las': 1}
 
 
 def test_values_as_they_are_written(tmp_path):

@@ -193,11 +193,11 @@ def test_the_walk_from_files_without_a_label(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('wishes, message', [
     (dict(classes=('ground', )), '--classes: 1 class .ground.; at least two are needed'),
-    (dict(classes=('ground', 'roof'), splits=dict(val=['*.laz'])), '--val .*.laz: this is no point cloud in .*It has a'),
+    (dict(classes=('ground', 'roof'), splits=dict(val=['*.laz'])), '--val .*: this is no point cloud in .*It has a'),
     (dict(classes=('ground', 'roof'), splits=dict(train=['/else/*.las'])), '--train /else/.*: this is no point cloud'),
-    (dict(classes=('ground', 'wall'), clicks=('c.csv', )), "The clicks have the class 'roof', but --classes has ground"),
+    (dict(classes=('ground', 'wall'), clicks=('c.csv', )), "clicks have the class 'roof', but --classes has ground"),
     (dict(clicks=('mixed.csv', )), r'The classes of the clicks are names \(roof\) and numbers \(2\)'),
-    (dict(clicks=('numbers.csv', ), classes=('ground', 'roof')), r'the class 7, but --classes has ground \(2\), roof \(64'),
+    (dict(clicks=('numbers.csv', ), classes=('ground', 'roof')), r'class 7, but --classes has ground \(2\), roof \(64'),
     (dict(clicks=('coming', )), 'coming: 0 classes .none.; at least two are needed. Name all of them with --classes'),
     (dict(clicks=('missing.csv', )), 'missing.csv does not exist. Name a file'),
 ])
@@ -232,7 +232,7 @@ def test_each_assumption_on_labels_is_said(tmp_path, field, labels, wishes, clas
 ])
 def test_codes_that_do_not_look_like_those_of_las(tmp_path, codes, doubt):
     write_las(tmp_path / 'a.las', classes=codes)
-    with pytest.raises(DataError, match=f'classification do not look like .*{doubt}.*--codes asprs .*--codes as-they-are'):
+    with pytest.raises(DataError, match=f'do not look like .*{doubt}.*--codes asprs .*--codes as-they-are'):
         start(tmp_path)
     description, _ = start(tmp_path, codes='as-they-are')
     assert description.classes == {f'class_{code}': [code] for code in codes} and not description.void
@@ -248,7 +248,7 @@ def test_overlap_and_noise_are_no_classes_of_las(tmp_path):
     assert list(description.classes) == ['ground', 'high_vegetation']
     assert description.unlabelled == (1, 12) and description.void == (7, )
     said = '\n'.join(starter.remarks)
-    for words in ('is unlabelled (overlap)', 'is unlabelled (unclassified)', 'is void, which nobody learns from (low n'):
+    for words in ('is unlabelled (overlap)', 'is unlabelled (unclassified)', 'is void, which nobody learns from (low'):
         assert words in said
 
 

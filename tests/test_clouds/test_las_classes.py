@@ -16,7 +16,8 @@ def test_names_as_people_write_them(name, code):
 @pytest.mark.parametrize('classes, taken, old, codes', [
     ({'tree': [], 'High Vegetation': []}, (), False, [64, 5]),  # the name itself comes before what means the same
     ({'tree': [], 'ground': [5]}, (), False, [64, 5]), ({'roof': [], 'wall': []}, (64, ), False, [65, 66]),
-    ({'roof': [7, 8], 'ground': []}, (), False, [7, 2]), ({'roof': [], 'ground': [], 'wire': []}, (), True, [13, 2, 14]),
+    ({'roof': [7, 8], 'ground': []}, (), False, [7, 2]),
+    ({'roof': [], 'ground': [], 'wire': []}, (), True, [13, 2, 14]),
     ({'roof': [64], 'wall': [200], 'ground': [2]}, (), True, [13, 14, 2]),
 ])
 def test_codes_are_different(classes, taken, old, codes):

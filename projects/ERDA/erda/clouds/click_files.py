@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ..weak_labels.click_labels import Click, ClickError
-from ..weak_labels.suggestion_files import CLOUD_SUFFIX
-from .click_tables import SUFFIXES, number_in, read_rows
+from ..weak_labels.suggestion_files import CLOUD_SUFFIX, ROUND
+from .click_tables import SUFFIXES, ClickRow, number_in, read_rows
 from .las_classes import folded, same_names
 
 COORDINATES = ('x', 'y', 'z')
@@ -130,8 +130,9 @@ def read_clicks(paths: Sequence[Path], classes: ClickClasses, clouds: Mapping[st
     result = FolderClicks({name: [] for name in clouds}, Counter())
     for number, path in enumerate(paths):
         rows = read_rows(path)
-        if path.name.endswith(CLOUD_SUFFIX) and not any(cells.get('class') for _, cells in rows):
-            continue  # made to be looked at; the table beside it counts
+        if not _has_class(rows) and (path.name.endswith(CLOUD_SUFFIX) or (ROUND.fullmatch(path.name)
+                                                                          and is_filled_in(path))):
+            continue  # somebody has filled in another file of this round
         for where, cells in rows:
             _check_columns(where, cells)
             if not cells['class']:
@@ -149,6 +150,20 @@ def read_clicks(paths: Sequence[Path], classes: ClickClasses, clouds: Mapping[st
         raise ClickError(f'{", ".join(map(str, paths)) or "The folder of clicks"}: no click at all'
                          + (': fill in the column "class".' if result.skipped else '.'))
     return result
+
+
+def is_filled_in(table: Path) -> bool:
+    """Whether a round has a class, in its table or in a file beside it whose name begins alike.
+
+    Raises:
+        ClickError: if one of them cannot be read.
+    """
+    return any(_has_class(read_rows(path)) for path in [table, *table.parent.glob(f'{table.stem}_*')]
+               if path.suffix.lower() in SUFFIXES)
+
+
+def _has_class(rows: Sequence[ClickRow]) -> bool:
+    return any(cells.get('class') for _, cells in rows)
 
 
 def _in_rounds(path: Path) -> Tuple:
