@@ -8,8 +8,10 @@ import pytest
 import erda
 
 MODULES = (
+    'clouds.click_files',
     'clouds.cloud_format',
     'clouds.features',
+    'clouds.las_classes',
     'evaluation.comparison_table',
     'evaluation.confusion_metric',
     'evaluation.marked_table',
@@ -24,8 +26,8 @@ MODULES = (
     'pseudo_labels.cosine_similarity',
     'voxelization.voxel_labels',
     'weak_labels.budgets',
-    'weak_labels.click_labels',
     'weak_labels.grid_subsampling',
+    'weak_labels.point_suggestion',
 )
 
 

@@ -88,7 +88,7 @@ def test_the_own_name_wins_over_the_end_of_another(tmp_path):
     ('a.ply', 'a.las'), ('round_1_sub_b.las.suggested.ply', 'sub/b.las'), ('round_12_x_c.npy.suggested.ply', 'x/c.npy'),
     ('b - Cloud.ply', 'sub/b.las')])
 def test_cloudcompare_has_no_column_file(tmp_path, name, cloud):
-    assert read(write_ply(tmp_path / name, [5, 7], [5, 0])) == {cloud: [(1, (7e5, 6e6, 50.25), 5)]}
+    assert read(write_ply(tmp_path / name, [5, 7], [5, 0])) == {cloud: [(1, (7e5, 6e6 + 0.25, 50.25), 5)]}
     text = write(tmp_path / name.replace('.ply', '.txt'), '//X Y Z index Classification\n1 2 3 5.0000 5.000000\n')
     assert read(text) == {cloud: [(1, (1, 2, 3), 5)]}
 

@@ -20,6 +20,7 @@ SEPARATORS = ';\t|,'
 EMPTY = ('', 'nan')  # a point of which nobody has said anything yet
 COMMENT = re.compile(r'^\s*(//|#)\s*')  # CloudCompare begins the line of names with //
 WHOLE_FLOAT = re.compile(r'(-?\d+)\.0*')
+SIX_DIGITS = 10_000  # metres; from there on six digits are no centimetres
 EXACT_FLOATS = 1 << 24  # CloudCompare's fields are float32, which has no odd numbers above
 
 
@@ -69,6 +70,12 @@ def _ply_rows(path: Path) -> List[ClickRow]:
     index = columns[names['index']] if 'index' in names else np.zeros(0)
     if index.dtype.kind == 'f' and len(index) and index.max() >= EXACT_FLOATS:
         del names['index']  # rounded: the place says which point it is
+    if np.abs(cloud.xyz).max() > SIX_DIGITS and all(float(f'{value:.6g}') == value for value in cloud.xyz.ravel()):
+        if 'index' not in names:
+            raise ClickError(f'{path}: its coordinates have six digits, as CloudCompare writes them in text. Save it '
+                             'as binary PLY.')
+        for axis in 'xyz':
+            del names[axis]  # the number says which point it is
     texts = {key: [_text(value) for value in columns[name].tolist()] for key, name in names.items()}
     return [ClickRow(f'{path}, point {row + 1}', {key: column[row] for key, column in texts.items()})
             for row in range(len(cloud.xyz))]

@@ -6,7 +6,7 @@ from ..files.data_error import DataError
 from .click_files import INTEGER
 from .features import find_field
 from .inspection import LABEL_FIELDS, FolderReport
-from .las_classes import ASPRS_CLASSES, FIRST_FREE, asprs_code, codes_of_classes, folded
+from .las_classes import ASPRS_CLASSES, FIRST_FREE, LAST_OF_OLD_FORMATS, asprs_code, codes_of_classes, folded
 
 ASPRS, AS_THEY_ARE = 'asprs', 'as-they-are'
 ASPRS_UNLABELLED = {0: 'never classified', 1: 'unclassified', 12: 'overlap'}
@@ -100,7 +100,9 @@ def values_of_clicks(report: FolderReport, given: LabelValues, names: Sequence[s
     skipped = set(unlabelled if unlabelled is not None else ASPRS_UNLABELLED if is_asprs else ())
     skipped |= set(ASPRS_VOID) if is_asprs and unlabelled is None else set()
     skipped |= {*given.unlabelled, *given.void}
-    of_code = dict(zip(codes_of_classes(classes, skipped, report.has_old_las), classes)) if is_asprs or names else {}
+    # A field with larger codes says that not all files are old.
+    old_format = report.has_old_las and max([0, *sum(given.classes.values(), [])]) <= LAST_OF_OLD_FORMATS
+    of_code = dict(zip(codes_of_classes(classes, skipped, old_format), classes)) if is_asprs or names else {}
     for number in map(int, numbers):
         if number in skipped or number in (value for values in classes.values() for value in values):
             continue
@@ -115,11 +117,11 @@ def values_of_clicks(report: FolderReport, given: LabelValues, names: Sequence[s
     if said := [number for number in numbers if int(number) in skipped]:
         notes.append(f'Clicks of class {", ".join(said)} ({sum(written[number] for number in said)} of them) label '
                      f'nothing. Otherwise: --unlabelled none, or --codes {AS_THEY_ARE}.')
-    values = codes_of_classes(classes, skipped, report.has_old_las)
+    values = codes_of_classes(classes, skipped, old_format)
     free = [f'{name} {code}' for (name, old), code in zip(classes.items(), values)
             if not old and code != asprs_code(name)]
     if report.is_las and free:
-        why = ' (point formats below 6 end at 31)' if report.has_old_las else ''
+        why = ' (point formats below 6 end at 31)' if old_format else ''
         notes.append(f'The table of LAS has no code for some classes; labelled files get free ones{why}: '
                      f'{", ".join(free)}.')
     return LabelValues({name: old or [code] for (name, old), code in zip(classes.items(), values)},
@@ -159,4 +161,5 @@ def _plain_name(value: int) -> str:
 
 
 def _count(value: int, counts: Mapping[int, int]) -> str:
-    return f'{value} ({counts[value]:,} points, {counts[value] / sum(counts.values()):.0%})'
+    share = counts[value] / sum(counts.values())
+    return f'{value} ({counts[value]:,} points, {f"{share:.0%}" if share >= 0.01 else "less than 1%"})'

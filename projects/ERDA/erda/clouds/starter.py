@@ -119,7 +119,7 @@ def _description(report: FolderReport, wishes: Wishes, remarks: List[str]) -> st
               '# Points that nothing is learnt from, such as noise.', f'void: {void}', '',
               f'# Besides the coordinates, any numeric field, rgb and {HEIGHT} (approximate).',
               f'features: [{", ".join([XYZ, *features])}]',
-              f'# What a feature is divided by; {OF_FILE}: what is largest in the depth of the file itself.',
+              f'# What a feature is divided by; {OF_FILE}: 1, 255 or 65535 as it needs.',
               f'scale: {{{", ".join(f"{name}: {value}" for name, value in scale.items())}}}', '',
               '# Files or glob patterns.', 'splits:']
     for split, files in _splits(report, wishes, remarks).items():
@@ -191,7 +191,7 @@ def _features(report: FolderReport, remarks: List[str]) -> Tuple[List[str], Dict
             scale['rgb'] = OF_FILE
             low = [name for name, depth in depths.items() if depth < max(depths.values())]
             remarks.append(f'Colours have another depth in {", ".join(low[:3])}{", ..." if len(low) > 3 else ""} than '
-                           'elsewhere: those of each file are divided by its own largest number.')
+                           'elsewhere: those of each file are divided by 1, 255 or 65535 as it needs.')
     elif any('red' in file.fields for file in report.files):
         remarks.append('The colours are left out of the features: they are the same everywhere or not in every file.')
     if intensities := report.common('intensity'):
