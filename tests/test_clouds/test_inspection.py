@@ -86,6 +86,17 @@ def test_nothing_is_overwritten(root):
     (root / 'minkunet_erda.py').write_text('mine too')
     assert len(write_starter(inspect_folder(root), Wishes()).kept) == 2
     assert (root / 'minkunet_erda.py').read_text() == 'mine too'
+    for wishes, said in ((Wishes(), False), (Wishes(splits=dict(train=[], val=[])), False),
+                         (Wishes(classes=('a', 'b')), True), (Wishes(splits=dict(val=['*'])), True),
+                         (Wishes(unlabelled=(0, )), True)):
+        remarks = write_starter(inspect_folder(root), wishes).remarks
+        assert any('erda.yaml stays as it is' in remark for remark in remarks) == said
+
+
+def test_names_stay_readable(tmp_path):
+    write_las(tmp_path / 'a.las', classes=(0, ))
+    start(tmp_path, classes=('bâti', 'forêt'))
+    assert '\n  bâti: [64]\n' in (tmp_path / 'erda.yaml').read_text(encoding='utf-8')
 
 
 def test_features_that_say_nothing_are_left_out(tmp_path):

@@ -69,6 +69,9 @@ def write_starter(report: FolderReport, wishes: Wishes) -> Starter:
         path = report.root / name
         if path.exists():
             starter.kept.append(path)
+            if name == DESCRIPTION and any([*wishes[:3], *wishes.splits.values(), *wishes[4:]]):
+                starter.remarks.append(f'{path} stays as it is: nothing you gave beside the folder is in it. To have '
+                                       'it written anew, move it away.')
             continue
         text = content()
         with path.open('x', encoding='utf-8') as file:
@@ -262,4 +265,5 @@ def _block_size(report: FolderReport) -> Optional[float]:
 
 
 def _text(value: Optional[str]) -> str:
-    return yaml.safe_dump(value, default_flow_style=True, width=10 ** 6).removesuffix('\n').removesuffix('\n...')
+    text = yaml.safe_dump(value, default_flow_style=True, width=10 ** 6, allow_unicode=True)
+    return text.removesuffix('\n').removesuffix('\n...')
