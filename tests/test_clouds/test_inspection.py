@@ -177,6 +177,18 @@ def test_numbers_of_clicks_are_codes(tmp_path, rows, suffix, codes, classes, not
     assert description.classes == classes and note in ' '.join(starter.remarks)
 
 
+def test_names_and_codes_of_listed_classes(tmp_path):
+    """A table has names, a cloud from CloudCompare has codes."""
+    np.save(tmp_path / 'a.npy', np.random.default_rng(0).uniform(0, 6, (200, 3)))
+    clicks = tmp_path / 'clicks.csv'
+    clicks.write_text('index,class\n1,roof\n2,64\n3,2\n4,1\n')
+    description, _ = start(tmp_path, clicks=(clicks, ), classes=('ground', 'roof', '1'))
+    assert description.classes == {'ground': [2], 'roof': [64], '1': [65]}
+    init_default_scope('mmdet3d')
+    dataset = DATASETS.build(Config.fromfile(tmp_path / 'minkunet_erda.py').train_dataloader.dataset)
+    assert dataset.load_scan(0).labels[:5].tolist()[1:] == [1, 1, 0, 2]
+
+
 def test_old_point_formats_get_codes_that_fit(tmp_path):
     las = laspy.create(point_format=3, file_version='1.2')
     las.xyz = np.random.default_rng(0).uniform(0, 9, (300, 3))

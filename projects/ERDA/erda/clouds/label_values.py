@@ -85,9 +85,9 @@ def values_of_clicks(report: FolderReport, given: LabelValues, names: Sequence[s
         DataError: for a name that is not listed, or names beside numbers without a table for these.
     """
     is_asprs = codes == ASPRS or (codes is None and report.is_las)
-    numbers = [name for name in written if INTEGER.fullmatch(name)]
+    numbers = [name for name in written if INTEGER.fullmatch(name) and name not in names]
     words = [name for name in written if name not in numbers]
-    if words and numbers and not is_asprs and not any(given.classes.values()):
+    if words and numbers and not (is_asprs or names or given.classes):
         raise DataError(f'The classes of the clicks are names ({words[0]}) and numbers ({numbers[0]}). Write names '
                         'everywhere, or numbers.')
     known = {folded(name) for name in (*names, *given.classes)}
