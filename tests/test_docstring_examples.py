@@ -10,6 +10,7 @@ import erda
 MODULES = (
     'clouds.click_files',
     'clouds.cloud_format',
+    'clouds.feature_ranges',
     'clouds.features',
     'clouds.las_classes',
     'evaluation.comparison_table',
