@@ -8,11 +8,13 @@ import pytest
 import erda
 
 MODULES = (
+    'clouds.click_files',
     'clouds.bin_columns',
     'clouds.cloud_files',
     'clouds.cloud_format',
     'clouds.feature_ranges',
     'clouds.features',
+    'clouds.las_classes',
     'clouds.lzf',
     'clouds.table_layout',
     'evaluation.comparison_table',
@@ -29,8 +31,8 @@ MODULES = (
     'pseudo_labels.cosine_similarity',
     'voxelization.voxel_labels',
     'weak_labels.budgets',
-    'weak_labels.click_labels',
     'weak_labels.grid_subsampling',
+    'weak_labels.point_suggestion',
 )
 
 

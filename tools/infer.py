@@ -2,8 +2,9 @@
 """Label point cloud files of any size: python tools/infer.py CONFIG CHECKPOINT INPUT... -o DIR.
 
 Each output has every point and attribute of its input, and the class and confidence of each point: in the field
-'classification' of LAS and LAZ files, in a .label file beside .bin files, and in 'predicted_class' elsewhere. A field
-that the input has stays: a new one takes another name, which is printed.
+'classification' of LAS and LAZ files, in a .label file beside .bin files, and in 'predicted_class' elsewhere.
+DIR/classes.csv says which number is which class. A field that the input has stays: a new one takes another name, which
+is printed.
 """
 import argparse
 import re
@@ -29,6 +30,7 @@ from erda.command_line import add_columns_argument, add_config_arguments, stop, 
 from erda.config import ConfigError, load_config
 from erda.files.data_error import DataError
 from erda.files.progress import Progress
+from erda.inference.class_codes import output_codes, write_legend
 from erda.inference.errors import InferenceError, why_not_labelled
 from erda.inference.file_pairs import file_pairs
 from erda.inference.label_file import Outputs, label_file
@@ -81,8 +83,15 @@ def main() -> None:
         check_device(args.device)
         with stop_at_bad_settings(args.config):
             segmentor = Segmentor(load_config(args.config, cfg_options=args.cfg_options), args.checkpoint, args.device)
-    except (ConfigError, DataError, InferenceError) as error:
+        inputs = segmentor.inputs
+        codes = output_codes(inputs.classes, inputs.raw_values, [source for source, _ in pairs])
+        legend = write_legend(args.out, inputs.classes, codes, args.overwrite)
+    except (ConfigError, DataError, InferenceError, OSError) as error:  # OSError: a folder that cannot be written
         stop(str(error))
+    if codes != inputs.raw_values:
+        print('A LAS file has a point format below 6, whose classes end at 31, so some classes get other codes: see '
+              f'{legend}', file=sys.stderr)
+        inputs.raw_values = codes
     given = dict(block_size=args.block_size, overlap=args.overlap, max_points=args.max_points)
     layout = segmentor.inputs.layout._replace(**{key: value for key, value in given.items() if value is not None})
     if args.block_size:

@@ -3,15 +3,17 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Dict
+from typing import Dict, Tuple
 
 from rich.console import Console
 
 import erda  # noqa: F401  Before mmdet3d: installs the portable kernels that its data sets import.
+from erda.clouds.click_files import INTEGER
 from erda.clouds.cloud_files import SUFFIXES
-from erda.clouds.description import DESCRIPTION
-from erda.clouds.inspection import assumption_lines, field_table, inspect_folder, report_table
-from erda.clouds.starter import CONFIG, write_starter
+from erda.clouds.description import DESCRIPTION, LabelValue
+from erda.clouds.inspection import assumption_lines, field_table, report_table
+from erda.clouds.label_values import AS_THEY_ARE, ASPRS
+from erda.clouds.starter import CONFIG, Wishes, inspect_for, write_starter
 from erda.command_line import add_columns_argument
 from erda.datasets.availability import SYNTHETIC_LIDAR, SYNTHETIC_ROOMS
 from erda.datasets.nuscenes import SPLITS, TRAINVAL, prepare_nuscenes
@@ -56,9 +58,19 @@ def parse_args() -> argparse.Namespace:
 
     command = add_command('folder', folder, 'inspect your own point clouds and write erda.yaml and a config',
                           'data/folder', f'folder that holds files of {", ".join(SUFFIXES)}')
-    command.add_argument('--clicks', type=Path, metavar='FILE', help='.csv or .json of labelled places')
+    command.add_argument('--clicks', type=Path, nargs='+', default=[], metavar='PATH',
+                         help='labelled places, which are the labels then: tables, folders of them or patterns')
+    command.add_argument('--classes', type=names, default=(), metavar='NAME,NAME,...',
+                         help='classes that clicks may name, to begin without a label')
     add_columns_argument(command)
-    command.add_argument('--labels', metavar='FIELD', help='field of the points that holds their labels')
+    command.add_argument('--labels', metavar='FIELD', help='field of the points that holds their labels; beside '
+                         'clicks, validation compares with it')
+    command.add_argument('--train', nargs='+', default=[], metavar='GLOB', help='training files')
+    command.add_argument('--val', nargs='+', default=[], metavar='GLOB', help='validation files')
+    command.add_argument('--codes', choices=[ASPRS, AS_THEY_ARE],
+                         help='whether numbers of classes are those of the LAS table')
+    command.add_argument('--unlabelled', type=values, metavar='VALUE,VALUE,...',
+                         help='values of the labels that nobody gave, or none')
 
     command = add_command('synthetic-lidar', synthetic_lidar, 'make street scans in the layout of SemanticKITTI',
                           SYNTHETIC_LIDAR.root, 'folder to write')
@@ -70,6 +82,16 @@ def parse_args() -> argparse.Namespace:
     command.add_argument('--rooms', type=int, default=8, help='rooms of each area (default: %(default)s)')
     add_seed_and_workers(command, 'rooms')
     return parser.parse_args()
+
+
+def names(text: str) -> Tuple[str, ...]:
+    """Names between commas."""
+    return tuple(name.strip() for name in text.split(',') if name.strip())
+
+
+def values(text: str) -> Tuple[LabelValue, ...]:
+    """Whole numbers or words between commas."""
+    return () if text == 'none' else tuple(int(value) if INTEGER.fullmatch(value) else value for value in names(text))
 
 
 def add_seed_and_workers(command: argparse.ArgumentParser, what: str) -> None:
@@ -99,22 +121,27 @@ def scannet(args: argparse.Namespace) -> None:
 
 
 def folder(args: argparse.Namespace) -> None:
-    found = inspect_folder(args.root, args.clicks, args.labels, args.columns)
+    wishes = Wishes(tuple(args.clicks), args.labels, args.classes, dict(train=args.train, val=args.val), args.codes,
+                    args.unlabelled, args.columns)
+    found = inspect_for(args.root, wishes)
     console = Console()
     console.print(report_table(found), field_table(found))
     if found.label_field:
-        values = ', '.join(f'{value}: {count:,} points' for value, count in found.label_counts.items())
-        print(f'Labels in {found.label_field}: {values}')
+        counts = ', '.join(f'{value}: {count:,} points' for value, count in found.label_counts.items())
+        print(f'Labels in {found.label_field}: {counts}')
     for line in [*filter(None, [found.left_out]), *assumption_lines(found)]:
         print(f'Note: {line}')
-    starter = write_starter(found, args.clicks, args.columns)
+    starter = write_starter(found, wishes)
     for path in starter.written:
         print(f'Written: {path}')
     for path in starter.kept:
         print(f'Kept, because it was there: {path}')
     for remark in starter.remarks:
         print(f'Note: {remark}')
-    print(f'Next: look through {args.root / DESCRIPTION}, then python tools/train.py {args.root / CONFIG}')
+    if wishes.classes and not wishes.clicks:
+        print(f'Next: python tools/suggest_points.py {args.root} --budget 200, which says where to click')
+    else:
+        print(f'Next: look through {args.root / DESCRIPTION}, then python tools/train.py {args.root / CONFIG}')
 
 
 def synthetic_lidar(args: argparse.Namespace) -> None:

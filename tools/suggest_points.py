@@ -1,22 +1,25 @@
 #!/usr/bin/env python
-"""Suggest which points to label next: python tools/suggest_points.py FILE... --budget 200 -o DIR.
+"""Suggest which points to label next: python tools/suggest_points.py FOLDER --budget 200.
 
 Without a network the points are spread out in space. With --config and --checkpoint they are those that the network is
-unsure of, different in its features and spread out in space. Fill in the column "class" of DIR/suggested_points.csv,
-and use it as clicks; open DIR/*.ply beside the clouds to see the points.
+unsure of, different in its features and spread out in space. Isolated points are left out. Fill in the column "class"
+of DIR/round_1.csv, and open DIR/*.ply beside the clouds to see the points. Of a folder with erda.yaml DIR is the folder
+of its clicks, which training reads round by round; points that have a click are not suggested again.
 """
 import argparse
 import logging
 from collections import Counter
 from pathlib import Path
-from typing import List, Optional, Sequence
+from typing import Dict, List, Optional, Tuple
 
 import torch
 from rich.console import Console
 from rich.table import Table
 
 import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
-from erda.clouds.description import DESCRIPTION, read_description
+from erda.clouds.click_files import ClickClasses, click_values, find_click_files, is_filled_in, read_clicks
+from erda.clouds.clicks import click_classes, files_of_splits, folder_of_rounds
+from erda.clouds.description import DESCRIPTION, Description, read_description
 from erda.command_line import add_columns_argument, stop
 from erda.config import ConfigError, load_config
 from erda.files.data_error import DataError
@@ -24,8 +27,14 @@ from erda.files.progress import Progress
 from erda.inference.errors import InferenceError
 from erda.inference.segmentor import Segmentor
 from erda.inference.suggestion import labels_in_files, name_files, suggest_points
-from erda.weak_labels.click_labels import ClickError, read_clicks
-from erda.weak_labels.suggestion_files import TABLE, write_suggestions
+from erda.weak_labels.click_labels import Click, ClickError
+from erda.weak_labels.suggestion_files import (
+    CLOUD_SUFFIX,
+    in_order,
+    next_round,
+    round_tables,
+    write_suggestions,
+)
 
 
 def parse_args() -> argparse.Namespace:
@@ -33,17 +42,20 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('inputs', nargs='+', type=Path, metavar='FILE',
                         help='files, or folders: the training files of erda.yaml, or all files if there is none')
     parser.add_argument('--budget', type=int, required=True, help='number of points of all files together')
-    parser.add_argument('-o', '--out', type=Path, required=True, metavar='DIR', help='folder of the suggestions')
+    parser.add_argument('-o', '--out', type=Path, metavar='DIR',
+                        help='folder of the suggestions (default: that of the clicks in erda.yaml)')
     add_columns_argument(parser)
     parser.add_argument('--config', help='config of a trained network')
     parser.add_argument('--checkpoint', help='its checkpoint')
-    parser.add_argument('--clicks', type=Path, metavar='FILE', help='points that are labelled already, CSV or JSON')
+    parser.add_argument('--clicks', type=Path, nargs='+', metavar='PATH',
+                        help='points that are labelled already: tables, folders of them or patterns (default: those of '
+                        'erda.yaml)')
     parser.add_argument('--simulate', action='store_true',
                         help='fill in the classes from the label field of the one folder given, to try things out')
     parser.add_argument('--voxel-size', type=float, default=0.2, metavar='METRES',
                         help='suggestions are at least about this far apart (default: %(default)s)')
     parser.add_argument('--seed', type=int, default=0, help='decides between equally good points')
-    parser.add_argument('--overwrite', action='store_true', help=f'replace a {TABLE} that exists')
+    parser.add_argument('--overwrite', action='store_true', help='replace the last round if it has no class yet')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu',
                         help='where the network runs (default: %(default)s)')
     args = parser.parse_args()
@@ -59,50 +71,72 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     logging.basicConfig(format='%(message)s')
-    if (args.out / TABLE).exists() and not args.overwrite:
-        # It may hold somebody's labels by now.
-        stop(f'{args.out / TABLE} exists. Choose another folder with -o, or give --overwrite.')
     console = Console()
     try:
+        description = next((read_description(folder / DESCRIPTION) for folder in args.inputs
+                            if (folder / DESCRIPTION).is_file()), None)
         files = name_files(args.inputs)
+        table = table_to_write(args, description)
         segmentor = None
         if args.config:
             segmentor = Segmentor(load_config(args.config), args.checkpoint, args.device)
-        clicks = read_clicks(args.clicks, class_names(args.inputs, segmentor)) if args.clicks else []
+        clicks, allowed = clicks_so_far(args, description, files, segmentor, table)
         with Progress(console=console) as progress:
             bar = progress.add_task('files', total=len(files))
-            points = suggest_points(files, args.budget, clicks, segmentor, args.voxel_size, args.seed,
-                                    lambda: progress.advance(bar), args.columns or described_columns(args.inputs))
+            columns = args.columns or (description.columns if description else None)
+            points = in_order(suggest_points(files, args.budget, clicks, segmentor, args.voxel_size, args.seed,
+                                             lambda: progress.advance(bar), columns))
         classes = labels_in_files(points, files, args.inputs[0]) if args.simulate else None
-    except (ConfigError, DataError, InferenceError, ClickError, OSError) as error:
+        names = list(files)
+        written = write_suggestions(table, points, names, classes, allowed)
+    except (ConfigError, DataError, InferenceError, OSError) as error:
         stop(str(error))
-    names = list(files)
-    written = write_suggestions(args.out, points, names, classes)
-    table = Table('file', 'suggested points', title=f'{len(points.index)} points to label')
+    counts = Table('file', 'suggested points', title=f'{len(points.index)} points to label')
     for number, count in sorted(Counter(points.file.tolist()).items()):
-        table.add_row(names[number], str(count))
-    console.print(table)
+        counts.add_row(names[number], str(count))
+    console.print(counts)
     if len(points.index) < args.budget:
         console.print(f'There are no more than {len(points.index)} voxels of {args.voxel_size:g} m without a click.')
-    if args.simulate:
-        console.print(f'{sum(map(bool, classes))} points have a class from their file, in {written[0]}.')
+    if classes is not None:
+        print(f'{sum(map(bool, classes))} points have a class from their file, in {written[0]}.')
     else:
-        console.print(f'Fill in the column "class" of {written[0]}.')
-    console.print(f'To see the points, open {args.out}/*.suggested.ply.')
+        print(f'Fill in the column "class" of {written[0]}' + (f' with one of: {allowed}.' if allowed else '.'))
+    print(f'To see the points, open {table.parent}/{table.stem}_*{CLOUD_SUFFIX}.')
 
 
-def described_columns(inputs: List[Path]) -> Optional[Sequence[str]]:
-    """The columns of .bin files, if a description says."""
-    described = [read_description(folder / DESCRIPTION) for folder in inputs if (folder / DESCRIPTION).is_file()]
-    return next((description.columns for description in described if description.columns), None)
+def table_to_write(args: argparse.Namespace, description: Optional[Description]) -> Path:
+    """The next round of the folder of clicks, or the last one again if it is to be replaced.
+
+    Raises:
+        ClickError: if nobody has filled in the last one.
+        InferenceError: if no folder is named.
+    """
+    folder = args.out or (folder_of_rounds(description) if description else None)
+    if folder is None:
+        raise InferenceError('No folder of clicks is known: name one with -o.')
+    tables = round_tables(folder)
+    if tables and not is_filled_in(tables[-1]):
+        if not args.overwrite:
+            raise ClickError(f'{tables[-1]} has no class yet. Fill it in, or replace it with --overwrite.')
+        return tables[-1]
+    return next_round(folder)
 
 
-def class_names(inputs: List[Path], segmentor: Optional[Segmentor]) -> Optional[List[str]]:
-    """The names that clicks may use, if a network or a description says."""
-    if segmentor is not None:
-        return segmentor.inputs.classes
-    described = [folder for folder in inputs if (folder / DESCRIPTION).is_file()]
-    return list(read_description(described[0] / DESCRIPTION).classes) if described else None
+def clicks_so_far(args: argparse.Namespace, description: Optional[Description], files: Dict[str, Path],
+                  segmentor: Optional[Segmentor], table: Path) -> Tuple[Dict[str, List[Click]], str]:
+    """The clicks of each file, and the classes to choose from as text."""
+    given = args.clicks or (description.clicks if description else ())
+    tables = [path for path in find_click_files(given) if path.resolve() != table.resolve()]
+    if description:
+        classes = click_classes(description)
+    elif segmentor:
+        inputs = segmentor.inputs
+        classes = ClickClasses(inputs.classes, {code: label for label, code in enumerate(inputs.raw_values)})
+    else:
+        classes = ClickClasses(list(click_values(tables)))  # all names are fine
+    clouds = {**(files_of_splits(description) if description else {}), **files}
+    allowed = classes.described() if description or segmentor else ''
+    return read_clicks(tables, classes, clouds, may_be_none=True).clicks, allowed
 
 
 if __name__ == '__main__':

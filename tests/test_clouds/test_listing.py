@@ -1,22 +1,26 @@
 import os
 from pathlib import Path
 
-from erda.clouds.listing import list_point_clouds, look_through
+from erda.clouds.listing import look_through
 
 
 def test_what_is_a_cloud_and_what_only_looks_like_one(tmp_path):
     clouds = ['a.LAS', 'b/c.bin', 'b/d.npz', 'e.csv']
-    others = ['clicks.csv', 'suggested_points.csv', 'a.las.suggested.ply', 'a.part.las', '.hidden/f.las', '.g.las',
-              'b/c.npz', 'b/c.label', 'notes.md', 'deep/notes.md', 'erda.yaml', 'minkunet_erda.py',
+    others = ['clicks.csv', 'round_12.csv', 'classes.csv', 'a.las.suggested.ply', 'a.part.las', '.hidden/f.las',
+              '.g.las', 'b/c.npz', 'b/c.label', 'notes.md', 'deep/notes.md', 'erda.yaml', 'minkunet_erda.py',
               '.erda_cache/x.block', 'LICENSE', 'other.label']
     for name in clouds + others:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b'')
     (tmp_path / 'folder.las').mkdir()
-    found = list_point_clouds(tmp_path, tmp_path / 'b/../clicks.csv')
+    found = look_through(tmp_path, [tmp_path / 'b/../clicks.csv']).clouds
     assert [path.relative_to(tmp_path).as_posix() for path in found] == clouds
-    assert len(list_point_clouds(tmp_path)) == len(clouds) + 1, 'clicks of that name are told by the caller'
-    sentence = look_through(tmp_path, tmp_path / 'clicks.csv').sentence(tmp_path)
+    for clicks in ('b', 'b/*', '*/*.*'):
+        found = look_through(tmp_path, [tmp_path / clicks]).clouds
+        assert [path.name for path in found] == ['a.LAS', 'clicks.csv', 'e.csv']
+    assert len(look_through(tmp_path, [tmp_path]).clouds) == len(clouds) + 1, 'the folder itself'
+    assert len(look_through(tmp_path).clouds) == len(clouds) + 1, 'clicks of that name are told by the caller'
+    sentence = look_through(tmp_path, [tmp_path / 'clicks.csv']).sentence(tmp_path)
     assert sentence == (f'Not read in {tmp_path}: 1 .label (other.label); 2 .md (deep/notes.md, notes.md); 2 hidden '
                         '(.g.las, .hidden); 1 unfinished (a.part.las); 1 without a suffix (LICENSE).')
 

@@ -33,7 +33,7 @@ def test_copc_is_written_as_plain_laz(clouds):
 
 def test_what_is_no_input(clouds):
     (clouds / 'in/erda.yaml').write_text('{classes: {p: [0], q: [1]}, clicks: clicks.csv}')
-    for name in ('clicks.csv', 'suggested_points.csv', 'a.las.suggested.ply', 'b.part.las', '.hidden/c.las'):
+    for name in ('clicks.csv', 'round_1.csv', 'a.las.suggested.ply', 'b.part.las', '.hidden/c.las'):
         (clouds / 'in' / name).parent.mkdir(exist_ok=True)
         (clouds / 'in' / name).write_bytes(b'')
     assert len(file_pairs([clouds / 'in'], clouds / 'out')) == 2

@@ -6,9 +6,9 @@ from mmdet3d.registry import DATASETS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from erda.clouds.cloud_files import read_point_cloud
+from erda.clouds.cloud_files import PointCloud, read_point_cloud
 from erda.inference.errors import InferenceError
-from erda.inference.model_inputs import model_inputs
+from erda.inference.model_inputs import COLOURS, model_inputs
 
 MINKUNET = 'projects/ERDA/configs/minkunet_erda_1pct.py'
 PIPELINE = [dict(type='LoadPointCloudBlock'), dict(type='PointSegClassMapping'),
@@ -56,7 +56,7 @@ def test_blocks_of_a_folder_are_those_of_its_data_set(folder):
 def test_whole_files_and_classes_without_values(folder):
     describe(folder, classes=dict(ground=[2], tree=[]), block_size=None, overlap=None)
     inputs = model_inputs(config(folder))
-    assert inputs.layout.whole and inputs.raw_values == [0, 1]
+    assert inputs.layout.whole and inputs.raw_values == [2, 5], "the code of the LAS table"
 
 
 def test_fields_that_are_missing_or_broken(folder):
@@ -99,3 +99,25 @@ def test_classes_of_scans(tmp_path):
     cfg.class_names = []
     with pytest.raises(InferenceError, match='does not name its classes'):
         model_inputs(cfg)
+
+
+@pytest.mark.parametrize('scale, high', [({'rgb': 'of each file'}, 255), ({'rgb': 65535}, 65535)])
+def test_colours_may_have_the_depth_of_their_file(folder, scale, high):
+    describe(folder, features=['rgb'], scale=scale)
+    inputs = model_inputs(config(folder))
+    cloud = read_point_cloud(folder / 'a.csv')
+    inputs.begin_file(folder / 'a.csv')
+    fields = {name: cloud.fields[name] for name in inputs.fields_of(cloud.fields)}
+    points = inputs.points(cloud._replace(fields=fields))
+    np.testing.assert_allclose(points[:, 3], cloud.fields['Red'] / high, rtol=1e-6)
+
+
+@pytest.mark.parametrize('given', [None, ['x', 'y', 'z', 'red', 'green', 'blue']])
+def test_columns_are_known_where_the_depth_of_colours_is_looked_up(folder, given):
+    np.array([[1, 2, 3, 4, 5, 200]], '<f4').tofile(folder / 'a.bin')  # too few points to find out
+    described = None if given else ['x', 'y', 'z', *COLOURS]
+    describe(folder, features=['rgb'], scale={'rgb': 'of each file'}, columns=described)
+    inputs = model_inputs(config(folder))
+    inputs.begin_file(folder / 'a.bin', given)
+    cloud = PointCloud(np.zeros((1, 3)), dict(zip(COLOURS, np.float32([[4], [5], [200]]))))
+    np.testing.assert_allclose(inputs.points(cloud)[0, 3:], np.float32([4, 5, 200]) / 255, rtol=1e-6)

@@ -61,8 +61,9 @@ def test_clicked_points_are_not_suggested(minkunet, tmp_path, with_network):
     assert len(set(first.index)) == 10
     xyz = read_point_cloud(path).xyz
     np.testing.assert_array_equal(first.xyz, xyz[first.index])
-    clicks = [Click(path.name, 0, None, number) for number in first.index.tolist()[:5]]
-    clicks += [Click(path.name, 0, tuple(place), None) for place in first.xyz[5:].tolist()]
+    clicks = [Click(0, None, number) for number in first.index.tolist()[:5]]
+    clicks += [Click(0, tuple(place), None) for place in first.xyz[5:].tolist()]
+    clicks = {path.name: clicks}
     second = suggest_points(files, 10, clicks, segmentor)
     gaps = np.linalg.norm(second.xyz[:, None] - first.xyz, axis=2)
     assert len(set(second.index)) == 10 and gaps.min() > 0.2
@@ -71,7 +72,19 @@ def test_clicked_points_are_not_suggested(minkunet, tmp_path, with_network):
 
 def test_a_click_on_a_point_that_does_not_exist(tmp_path):
     with pytest.raises(ClickError, match='has no point 5000'):
-        read_candidates(scan(tmp_path), [Click('a', 0, None, 5000)], 0.2, 100)
+        read_candidates(scan(tmp_path), [Click(0, None, 5000)], 0.2, 100)
+
+
+def test_isolated_points_are_no_candidates(tmp_path):
+    rng = np.random.default_rng(0)
+    ground = np.column_stack([rng.uniform(0, 20, (3000, 2)), np.zeros(3000)])
+    alone = rng.uniform([0, 0, 20], [20, 20, 60], (20, 3))
+    path = tmp_path / 'a.npy'
+    np.save(path, np.concatenate([alone, ground]))
+    candidates = read_candidates(path, [], 0.2, 5000)
+    assert candidates.index.min() == 20 and len(candidates.index) > 1000
+    points = suggest_points({'a.npy': path}, 50)
+    assert points.index.min() >= 20 and len(points.index) == 50
 
 
 def test_names(tmp_path):
@@ -83,6 +96,9 @@ def test_names(tmp_path):
         name_files([tmp_path / 'a', tmp_path / 'b'])
     (tmp_path / 'a/erda.yaml').write_text('{classes: {p: [0], q: [1]}, label_field: c, splits: {train: x.csv}}')
     assert list(name_files([tmp_path / 'a'])) == ['x.csv']
+    (tmp_path / 'a/erda.yaml').write_text(
+        '{classes: {p: [], q: []}, clicks: c, splits: {train: x.csv, val: deep/y.csv}}')
+    assert list(name_files([tmp_path / 'a'])) == ['x.csv', 'deep/y.csv'], 'validation needs clicks, too'
     (tmp_path / 'empty').mkdir()
     with pytest.raises(InferenceError, match='no file of a known format'):
         name_files([tmp_path / 'empty'])

@@ -3,9 +3,12 @@ import pytest
 
 from erda.weak_labels.point_suggestion import (
     Candidates,
+    isolated,
     join,
     near_clicks,
     nearest_candidates,
+    neighbour_distances,
+    neighbourhoods,
     subsample_file,
     suggest_by_features,
     suggest_by_place,
@@ -98,3 +101,30 @@ def test_clicks_among_candidates():
     for row in range(100):
         places = clicked.xyz[clicked.file == candidates.file[row]]
         assert near[row] == (np.linalg.norm(places - candidates.xyz[row], axis=1).min() <= 2)
+
+
+@pytest.mark.parametrize('size', [1, 50, 400])
+def test_fourth_neighbours_equal_a_slow_search(size):
+    xyz = np.random.default_rng(0).uniform(0, 9, (400, 3))
+    places = xyz[::7]
+    found = neighbour_distances(places, (xyz[i:i + size] for i in range(0, 400, size)))
+    slow = np.sort(np.linalg.norm(places[:, None] - xyz, axis=2), axis=1)[:, 4]
+    np.testing.assert_allclose(found, slow)
+
+
+def test_isolated_points_are_those_far_from_all_others():
+    rng = np.random.default_rng(0)
+    ground = np.column_stack([rng.uniform(0, 20, (4000, 2)), np.zeros(4000)])
+    xyz = np.concatenate([ground, rng.uniform([0, 0, 20], [20, 20, 60], (20, 3))])
+    alone = isolated(neighbour_distances(xyz, [xyz]))
+    assert alone[4000:].all() and not alone[:4000].any()
+    assert not len(isolated(np.zeros(0)))
+
+
+def test_neighbourhoods_are_of_one_file_and_small():
+    points = cloud(95, files=2)
+    order, group = neighbourhoods(points)
+    assert sorted(order) == list(range(190)) and (np.diff(group) >= 0).all() and group[0] == 0
+    assert np.bincount(group).max() <= 10 and np.bincount(group).min() >= 5
+    assert all(len(set(points.file[order[group == number]])) == 1 for number in range(group.max() + 1))
+    assert not len(neighbourhoods(NOTHING)[0])

@@ -1,16 +1,27 @@
 """Clicks on the files of a folder, found without holding a whole file."""
+import io
 import logging
 from pathlib import Path
-from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterable, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from mmengine.logging import print_log
+from rich.console import Console
+from rich.table import Table
 from scipy.spatial import cKDTree
 
 from ..files.data_error import DataError
-from ..weak_labels.click_labels import Click, ResolvedClicks, click_complaints, clicks_of, read_clicks, resolve_clicks
+from ..weak_labels.click_labels import (
+    Click,
+    ClickError,
+    ResolvedClicks,
+    click_complaints,
+    click_table,
+    resolve_clicks,
+)
+from .click_files import ClickClasses, FolderClicks, find_click_files, read_clicks
 from .cloud_files import iter_point_cloud
-from .description import Description
+from .description import DESCRIPTION, Description, numbers_among
 
 NumberedPoints = Tuple[np.ndarray, np.ndarray]  # numbers in the file [n] and coordinates [n, 3]
 
@@ -28,51 +39,86 @@ class ClickedPoints(NamedTuple):
         return np.where(self.index[place] == index, self.label[place], otherwise)
 
 
-def read_folder_clicks(description: Description) -> List[Click]:
+def click_classes(description: Description) -> ClickClasses:
+    """What clicks may say: the names of a description, and its codes."""
+    of_value = description.class_of_value()
+    codes = {value: of_value[value] for value in numbers_among(of_value) if of_value[value] < len(description.classes)}
+    # A class without a value has the code that files will get for it.
+    codes.update((code, label) for label, code in enumerate(description.codes()) if code not in codes)
+    return ClickClasses(list(description.classes), codes, numbers_among((*description.unlabelled, *description.void)))
+
+
+def files_of_splits(description: Description) -> Dict[str, Path]:
+    """The files of all splits by their names."""
+    return {file: description.root / file for split, named in description.splits.items() if named
+            for file in description.files(split)}
+
+
+def folder_of_rounds(description: Description) -> Path:
+    """Where the next round of clicks goes, so that training finds it.
+
+    Raises:
+        ClickError: if the description names files of clicks alone.
+    """
+    for path in reversed(description.clicks):
+        if path.is_dir() or not (path.exists() or path.suffix):
+            return path
+        if path.name == '*.csv':
+            return path.parent
+    raise ClickError(f'{description.root / DESCRIPTION} names no folder for clicks. Add one to its list, such as '
+                     f'clicks: [{", ".join([*(path.name for path in description.clicks), "clicks"])}].')
+
+
+def read_folder_clicks(description: Description) -> FolderClicks:
     """The clicks of a description.
 
     Raises:
-        DataError: if a click's file is none of any split.
-        ClickError: if the file of clicks cannot be read.
+        ClickError: if there are none, a table cannot be read, or a click's file is none of any split.
     """
-    assert description.clicks is not None  # the caller has looked
-    clicks = read_clicks(description.clicks, list(description.classes))
-    files = [description.root / file for split, named in description.splits.items() if named
-             for file in description.files(split)]
-    for name in dict.fromkeys(click.file for click in clicks):
-        if not any(clicks_of([click for click in clicks if click.file == name], path) for path in files):
-            raise DataError(f'{description.clicks}: {name} is no file of any split in {description.root}. Correct the '
-                            'name, or add the file to the splits.')
-    return clicks
+    found = find_click_files(description.clicks)
+    if not found:
+        raise ClickError(f'{", ".join(map(str, description.clicks))} has no table of clicks yet. Let points be '
+                         f'suggested: python tools/suggest_points.py {description.root} --budget 200')
+    return read_clicks(found, click_classes(description), files_of_splits(description))
 
 
-def clicked_points(description: Description, clicks: Sequence[Click],
-                   files: Dict[str, Iterable[NumberedPoints]]) -> Dict[str, ClickedPoints]:
-    """The points of each file that its clicks label; clicks that hit nothing or disagree are logged.
+def clicked_points(description: Description, clicks: FolderClicks, files: Dict[str, Iterable[NumberedPoints]],
+                   with_table: bool = True) -> Dict[str, ClickedPoints]:
+    """The points of each file that its clicks label; what they hit, miss and contradict is logged.
 
     Args:
         description: of the folder.
         clicks: of all files.
         files: points of each file, by its path relative to the root; a point may come twice.
+        with_table: whether to log the table, too.
 
     Raises:
         DataError: if no point of any file gets a label.
     """
-    found = {}
+    found, all_resolved = {}, {}
     for file, points in files.items():
-        of_file = clicks_of(clicks, description.root / file)
-        index, resolved = _resolve(of_file, points, description.click_radius) if of_file else (np.empty(0, int), None)
-        if resolved is not None:
-            for complaint in click_complaints({file: resolved}, list(description.classes)):
-                print_log(complaint, logger='current', level=logging.WARNING)
-        labels = np.empty(0, int) if resolved is None else resolved.labels
-        labelled = labels >= 0
-        found[file] = ClickedPoints(index[labelled], labels[labelled])
+        of_file = clicks.clicks[file]
+        index, resolved = np.empty(0, int), resolve_clicks([], np.empty((0, 3)), description.click_radius)
+        if of_file:
+            index, resolved = _resolve(of_file, points, description.click_radius)
+        labelled = resolved.labels >= 0
+        found[file], all_resolved[file] = ClickedPoints(index[labelled], resolved.labels[labelled]), resolved
+    names = list(description.classes)
+    for complaint in click_complaints(all_resolved, names):
+        print_log(complaint, logger='current', level=logging.WARNING)
+    if with_table:
+        print_log(_as_text(click_table(all_resolved, names, clicks.skipped)), logger='current')
     if not any(len(points.index) for points in found.values()):
-        raise DataError(f'{description.clicks}: no click labels a point of {", ".join(list(files)[:3])}'
-                        f'{", ..." if len(files) > 3 else ""}. Check its coordinates and click_radius '
-                        f'({description.click_radius:g} m).')
+        raise DataError(f'{", ".join(map(str, description.clicks))}: no click labels a point of '
+                        f'{", ".join(list(files)[:3])}{", ..." if len(files) > 3 else ""}. Click there, or check '
+                        f'the coordinates and click_radius ({description.click_radius:g} m).')
     return found
+
+
+def _as_text(table: Table) -> str:
+    console = Console(file=io.StringIO(), width=110)
+    console.print(table)
+    return '\n' + console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def numbered_points(path: Path, columns: Optional[Sequence[str]] = None) -> Iterable[NumberedPoints]:
@@ -101,4 +147,5 @@ def _resolve(clicks: Sequence[Click], points: Iterable[NumberedPoints],
     index, first = np.unique(np.concatenate(near_index), return_index=True)
     position = {number: i for i, number in enumerate(index.tolist())}
     moved = [click._replace(index=position.get(click.index)) for click in clicks]
-    return index, resolve_clicks(moved, np.concatenate(near_xyz)[first], radius)
+    # Messages need the numbers in the file.
+    return index, resolve_clicks(moved, np.concatenate(near_xyz)[first], radius)._replace(clicks=list(clicks))

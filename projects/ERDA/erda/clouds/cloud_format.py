@@ -26,7 +26,7 @@ class PointCloud(NamedTuple):
 
 
 class PointCloudFormat(metaclass=ABCMeta):
-    """One file format. Errors of the libraries below may pass: the callers in ``point_cloud_files`` name the file."""
+    """One file format. Errors of the libraries below may pass: the callers in ``cloud_files`` name the file."""
 
     @abstractmethod
     def count_points(self, path: Path) -> int:

@@ -1,18 +1,21 @@
 """The description of a folder of point clouds: which classes, labels, features, files and blocks it is used with."""
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple, Union
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
 import yaml
 
 from ..files.data_error import DataError
-from .cloud_files import SUFFIXES
-from .features import XYZ
+from .cloud_files import SUFFIXES, iter_point_cloud
+from .features import RGB, XYZ, colour_depth, find_field
+from .las_classes import codes_of_classes, same_names
 
 DESCRIPTION = 'erda.yaml'
 CONFIG = 'minkunet_erda.py'
 CACHE = '.erda_cache'
+LEGEND = 'classes.csv'  # what infer.py writes beside labelled files
 LabelValue = Union[int, str]  # words come from text tables
 SPLITS = ('train', 'val', 'test')
+OF_FILE = 'of each file'  # the scale of colours that have 8 bits in one file and 16 in another
 # Distinct colours for classes without one, after Tableau's ten.
 COLOURS = ((31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40), (148, 103, 189), (140, 86, 75),
            (227, 119, 194), (127, 127, 127), (188, 189, 34), (23, 190, 207))
@@ -29,13 +32,14 @@ class Description(NamedTuple):
         unlabelled: raw values of points that nobody labelled: ERDA learns from them.
         void: raw values of points that nobody learns from.
         features: features of a point in their order, without the coordinates, which always come first.
-        scale: what a feature is divided by.
+        scale: what a feature is divided by, except the colours if that is ``OF_FILE``.
         splits: files or glob patterns of each split.
         block_size: side of the square blocks that files are cut into, metres; ``None`` for whole files.
         overlap: width of what neighbouring blocks share, metres.
-        clicks: file of clicks; training then sees these labels and no others.
+        clicks: files, folders or patterns of clicks; training then sees these labels and no others.
         click_radius: how far a click may be from its point, metres.
         columns: names of the columns of ``.bin`` files; ``None``: found out from their numbers.
+        colour_depth_of_file: whether colours are divided by the depth of the file itself, see :meth:`scale_of`.
     """
     root: Path
     classes: Dict[str, List[LabelValue]]
@@ -48,9 +52,10 @@ class Description(NamedTuple):
     splits: Dict[str, List[str]] = {}
     block_size: Optional[float] = None
     overlap: float = 0.
-    clicks: Optional[Path] = None
+    clicks: Tuple[Path, ...] = ()
     click_radius: float = 0.5
     columns: Optional[Tuple[str, ...]] = None
+    colour_depth_of_file: bool = False
 
     def files(self, split: str) -> List[str]:
         """Files of a split relative to the root, with forward slashes, sorted.
@@ -74,12 +79,42 @@ class Description(NamedTuple):
             found.update(path.relative_to(self.root).as_posix() for path in files)
         return sorted(found)
 
+    def codes(self, old_format: bool = False) -> List[int]:
+        """The value that stands for each class in files, see :func:`codes_of_classes`."""
+        numbers = {name: numbers_among(values) for name, values in self.classes.items()}
+        return codes_of_classes(numbers, numbers_among((*self.unlabelled, *self.void)), old_format)
+
+    def scale_of(self, path: Path, columns: Optional[Sequence[str]] = None) -> Dict[str, float]:
+        """What the features of a file are divided by; reads it where that depends on its colours.
+
+        Args:
+            path: the file.
+            columns: names of the columns of a ``.bin`` file; those of the description by default.
+
+        Raises:
+            PointCloudError: if it cannot be read.
+        """
+        if not self.colour_depth_of_file:
+            return self.scale
+        largest: Dict[str, float] = {}
+        for chunk in iter_point_cloud(path, columns=columns or self.columns):
+            for colour in RGB:
+                if (own := find_field(chunk.fields, colour)) is not None and chunk.fields[own].dtype.kind != 'U':
+                    largest[own] = max(largest.get(own, 0), float(chunk.fields[own].max()))
+        # A file without colours is refused where its features are made.
+        return {**self.scale, 'rgb': colour_depth(largest)} if largest else self.scale
+
     def class_of_value(self) -> Dict[LabelValue, int]:
         """Class of each raw label value that has one, K for void and K + 1 for unlabelled."""
         known = {value: label for label, values in enumerate(self.classes.values()) for value in values}
         known.update(dict.fromkeys(self.void, len(self.classes)))
         known.update(dict.fromkeys(self.unlabelled, len(self.classes) + 1))
         return known
+
+
+def numbers_among(values: Iterable[LabelValue]) -> List[int]:
+    """The values that are numbers."""
+    return [value for value in values if isinstance(value, int)]
 
 
 def read_description(path: Path) -> Description:
@@ -107,13 +142,14 @@ def read_description(path: Path) -> Description:
         void=tuple(check.label_values('void', content.get('void'))),
         features=tuple(name for name in check.strings('features', content.get('features')) if name != XYZ),
         scale={name: check.positive(f'scale of {name}', value)
-               for name, value in check.get('scale', dict, {}).items()},
+               for name, value in check.get('scale', dict, {}).items() if (name, value) != ('rgb', OF_FILE)},
         splits={name: check.strings(name, value) for name, value in check.get('splits', dict, {}).items()},
         block_size=check.positive_or_none('block_size', content.get('block_size')),
         overlap=check.positive_or_none('overlap', content.get('overlap') or None) or 0.,
-        clicks=None if content.get('clicks') is None else path.parent / check.get('clicks', str),
+        clicks=tuple(path.parent / each for each in check.strings('clicks', content.get('clicks'))),
         click_radius=check.positive_or_none('click_radius', content.get('click_radius')) or 0.5,
-        columns=tuple(check.strings('columns', content.get('columns'))) or None)
+        columns=tuple(check.strings('columns', content.get('columns'))) or None,
+        colour_depth_of_file=check.get('scale', dict, {}).get('rgb') == OF_FILE)
     check.consistent(description)
     return description
 
@@ -126,7 +162,7 @@ class _Checker:
         if not isinstance(content, dict):
             raise self.error('it must be a mapping with the keys classes, splits, ...')
         self.content = content
-        keys = [key for key in Description._fields if key != 'root']
+        keys = [key for key in Description._fields if key not in ('root', 'colour_depth_of_file')]
         if unknown := sorted(map(str, set(content) - set(keys))):
             raise self.error(f'unknown key {", ".join(unknown)}. The keys are {", ".join(keys)}')
 
@@ -193,8 +229,10 @@ class _Checker:
             raise self.error(f'scale has {sorted(map(str, unknown))[0]}, which is not among the features')
         if len(set(description.features)) < len(description.features):
             raise self.error('features has a name twice')
-        if description.label_field is None and description.clicks is None:
+        if description.label_field is None and not description.clicks:
             raise self.error('there is neither label_field nor clicks, so no point has a label')
+        if twice := same_names(list(description.classes)):
+            raise self.error(f'{" and ".join(twice[0])} may be one class or two. Write one of them')
         if description.block_size is None and description.overlap:
             raise self.error('overlap needs block_size')
         if description.block_size is not None and description.overlap > description.block_size / 2:

@@ -68,6 +68,17 @@ def point_features(cloud: PointCloud, features: Sequence[str], scale: Mapping[st
     return np.concatenate(columns, axis=1, dtype=np.float32, casting='same_kind')
 
 
+def colour_depth(largest: Mapping[str, float]) -> float:
+    """What colours are divided by, from the largest value of each field: 1, 255 or 65535.
+
+    Examples:
+        >>> colour_depth({'red': 255, 'green': 12, 'blue': 0, 'intensity': 4000})
+        255.0
+    """
+    high = max(largest[own] for name in RGB if (own := find_field(largest, name)))
+    return 1. if high <= 1 else 255. if high <= 255 else 65535.
+
+
 def feature_dims(features: Sequence[str]) -> Dict[str, List[int]]:
     """Columns of each feature behind x, y, z; those of 'rgb' are called 'color', as mmdet3d does.
 

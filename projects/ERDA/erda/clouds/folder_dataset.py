@@ -1,6 +1,6 @@
 """A folder of point cloud files, described by a small YAML file, as an mmdet3d data set."""
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional
+from typing import Dict, List, Mapping, NamedTuple, Optional
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -27,6 +27,7 @@ class BlockSource(NamedTuple):
         key: name of the block.
         clicks: the only labels to be seen, if there are clicks.
         core_only: whether points that are in the core of another block are void, so that each is evaluated once.
+        scale: what the features are divided by.
     """
     path: Path
     description: Description
@@ -34,6 +35,7 @@ class BlockSource(NamedTuple):
     key: str = ''
     clicks: Optional[ClickedPoints] = None
     core_only: bool = False
+    scale: Mapping[str, float] = {}
 
 
 @DATASETS.register_module()
@@ -99,7 +101,8 @@ class PointCloudFolderDataset(Seg3DDataset):
         clicks = self._clicks(caches)
         for file, cache in caches.items():
             of_file = None if clicks is None else clicks[file]
-            source = BlockSource(description.root / file, description, cache, '', of_file, self.test_mode)
+            path = description.root / file
+            source = BlockSource(path, description, cache, '', of_file, self.test_mode, description.scale_of(path))
             sources += [source._replace(key=key) for key in cache.counts] if cache else [source]
         return [self._record(source) for source in sources]
 
@@ -130,14 +133,14 @@ class PointCloudFolderDataset(Seg3DDataset):
 
     def _clicks(self, caches: Dict[str, Optional[BlockCache]]) -> Optional[Dict[str, ClickedPoints]]:
         description = self.description
-        if description.clicks is None or (self.test_mode and description.label_field):
+        if not description.clicks or (self.test_mode and description.label_field):
             return None
         points = {
             file: numbered_points(description.root / file, description.columns) if cache is None else
             ((block.index, block.cloud.xyz) for block in map(cache.read, cache.counts))
             for file, cache in caches.items()
         }
-        return clicked_points(description, read_folder_clicks(description), points)
+        return clicked_points(description, read_folder_clicks(description), points, not self.test_mode)
 
 
 @TRANSFORMS.register_module()
@@ -154,7 +157,7 @@ class LoadPointCloudBlock(BaseTransform):
         description = source.description
         block = _read(source)
         try:
-            local = local_points(block.cloud, description.features, description.scale)
+            local = local_points(block.cloud, description.features, source.scale)
         except PointCloudError as error:
             raise PointCloudError(f'{source.path}: {error}.') from error
         dims = feature_dims(description.features)

@@ -14,7 +14,9 @@ from .features import RGB, find_field
 from .listing import look_through
 from .table_layout import read_layout
 
-LABEL_FIELDS = ('label', 'labels', 'classification', 'class', 'semantic', 'sem_label')
+# 'label' comes last: beside one of the others it is often the number of an instance.
+LABEL_FIELDS = ('classification', 'class', 'semantic', 'sem_label', 'labels', 'label')
+LAS_SUFFIXES = ('.las', '.laz')
 MAX_LABEL_VALUES = 256  # a field with more values is no label
 SAMPLE_POINTS = 10_000  # of each chunk, to find the range of a feature
 
@@ -39,6 +41,7 @@ class FileReport(NamedTuple):
         fields: by name.
         values: number of points with each value of the label field; ``None`` if there is no such field.
         assumptions: sentences on what the file does not say, see :func:`erda.clouds.cloud_files.assumptions`.
+        is_float32: whether all coordinates are float32 numbers, which have large steps far from the origin.
     """
     name: str
     count: int  # type: ignore[assignment]  # hides tuple.count
@@ -47,6 +50,7 @@ class FileReport(NamedTuple):
     fields: Dict[str, FieldReport]
     values: Optional[Counter]
     assumptions: Sequence[str] = ()
+    is_float32: bool = False
 
 
 class FolderReport(NamedTuple):
@@ -67,9 +71,13 @@ class FolderReport(NamedTuple):
 
     @property
     def is_las(self) -> bool:
-        """Whether labels are LAS classes, which have names."""
-        return self.label_field == 'classification' and all(Path(file.name).suffix.lower() in ('.las', '.laz')
-                                                            for file in self.files)
+        """Whether labels, if there are any, are LAS classes, which have names."""
+        return self.label_field in (None, 'classification') and all(_is_las(file) for file in self.files)
+
+    @property
+    def has_old_las(self) -> bool:
+        """Whether a file has a LAS point format below 6, whose classes end at 31."""
+        return any(_is_las(file) and 'scanner_channel' not in file.fields for file in self.files)
 
     def common(self, name: str) -> List[FieldReport]:
         """A field in every file, or nothing if one lacks it or it is the same everywhere."""
@@ -87,14 +95,15 @@ class FolderReport(NamedTuple):
         return everywhere and any(self.common(name) for name in RGB)
 
 
-def inspect_folder(root: Path, clicks: Optional[Path] = None, label_field: Optional[str] = None,
-                   columns: Optional[Sequence[str]] = None) -> FolderReport:
+def inspect_folder(root: Path, clicks: Sequence[Path] = (), label_field: Optional[str] = None,
+                   with_labels: bool = True, columns: Optional[Sequence[str]] = None) -> FolderReport:
     """Read every point cloud below a folder once.
 
     Args:
         root: folder, see :func:`look_through`.
-        clicks: file of clicks in it, if there is one.
+        clicks: files, folders or patterns of clicks in it.
         label_field: field with the labels; by default the first of ``LABEL_FIELDS`` that every file has.
+        with_labels: whether to look for one.
         columns: names of the columns of ``.bin`` files, see :func:`count_points`.
 
     Raises:
@@ -116,7 +125,8 @@ def inspect_folder(root: Path, clicks: Optional[Path] = None, label_field: Optio
     if errors:
         raise DataError('\n'.join([*errors, f'Repair these {len(errors)} of {len(paths)} files or move them out of '
                                             f'{root}.']))
-    return _folder_report(root, reports, label_field)._replace(left_out=left_out)
+    report = _folder_report(root, reports, label_field) if with_labels else FolderReport(root, reports, None, {})
+    return report._replace(left_out=left_out)
 
 
 def assumption_lines(report: FolderReport) -> List[str]:
@@ -166,9 +176,11 @@ def _inspect_file(path: Path, name: str, label_field: Optional[str],
     missing: Counter[str] = Counter()
     dtypes: Dict[str, np.dtype] = {}
     values: Dict[str, Optional[Counter]] = {}
+    is_float32 = True
     for chunk in iter_point_cloud(path, columns=columns):
         count += len(chunk.xyz)
         low, high = np.minimum(low, chunk.xyz.min(axis=0)), np.maximum(high, chunk.xyz.max(axis=0))
+        is_float32 &= bool((chunk.xyz == chunk.xyz.astype(np.float32)).all())
         for field, column in chunk.fields.items():
             dtypes.setdefault(field, column.dtype)
             if column.dtype.kind == 'U':  # words
@@ -192,7 +204,11 @@ def _inspect_file(path: Path, name: str, label_field: Optional[str],
     counted = next((found for found in values.values() if found is not None), None)
     notes = assumptions(path, columns) + [f'{number:,} points with nothing in the field {field} are unlabelled'
                                           for field, number in missing.items() if number and counted]
-    return FileReport(name, count, low, high, fields, counted, notes)
+    return FileReport(name, count, low, high, fields, counted, notes, is_float32)
+
+
+def _is_las(file: FileReport) -> bool:
+    return Path(file.name).suffix.lower() in LAS_SUFFIXES
 
 
 def _is_table_of_clicks(path: Path) -> bool:

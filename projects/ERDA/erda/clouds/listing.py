@@ -1,11 +1,11 @@
 """The point clouds of a folder, and what else is in it."""
 import os
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from ..weak_labels.suggestion_files import CLOUD_SUFFIX, TABLE
+from ..weak_labels.suggestion_files import CLOUD_SUFFIX, ROUND
 from .cloud_files import BARE_NUMBERS, SUFFIXES
-from .description import CACHE, CONFIG, DESCRIPTION
+from .description import CACHE, CONFIG, DESCRIPTION, LEGEND
 
 NAMED_FILES = 3  # of each kind that is not read
 
@@ -31,7 +31,7 @@ class Listing(NamedTuple):
         return f'Not read in {folder}: {"; ".join(kinds)}.'
 
 
-def look_through(folder: Path, clicks: Optional[Path] = None) -> Listing:
+def look_through(folder: Path, clicks: Sequence[Path] = ()) -> Listing:
     """The point clouds of a folder and of those that it links to, and what is no cloud.
 
     Hidden and unfinished files are left out. What ERDA wrote there is neither a cloud nor left out: suggested points,
@@ -39,26 +39,29 @@ def look_through(folder: Path, clicks: Optional[Path] = None) -> Listing:
 
     Args:
         folder: where to look.
-        clicks: a file of clicks in it, which is no point cloud.
+        clicks: files, folders or patterns of clicks in it, which are no point clouds.
     """
     clouds: List[Path] = []
     left_out: Dict[str, List[Path]] = {}
     found = list(_walk(folder))
     bare = {path.stem for path, _ in found if path.suffix.lower() == BARE_NUMBERS}
+    given = [each.resolve() for each in clicks]
     for path, kind in found:
         kind = kind or _kind(path)
-        ours = path.name in (DESCRIPTION, CONFIG, CACHE, TABLE) or path.name.endswith(CLOUD_SUFFIX)
+        ours = path.name in (DESCRIPTION, CONFIG, CACHE, LEGEND) or path.name.endswith(CLOUD_SUFFIX)
+        ours |= bool(ROUND.fullmatch(path.name))
         ours |= path.suffix == '.npz' and path.with_suffix(BARE_NUMBERS).is_file()
         ours |= path.suffix == '.label' and path.stem in bare
-        if ours or clicks is not None and path.resolve() == clicks.resolve():
+        if ours or _is_clicks(path.resolve(), given, folder.resolve()):
             continue
         (clouds if kind is None else left_out.setdefault(kind, [])).append(path)
     return Listing(sorted(clouds), {kind: sorted(paths) for kind, paths in left_out.items()})
 
 
-def list_point_clouds(folder: Path, clicks: Optional[Path] = None) -> List[Path]:
-    """The clouds of :func:`look_through`."""
-    return look_through(folder, clicks).clouds
+def _is_clicks(path: Path, clicks: Sequence[Path], folder: Path) -> bool:
+    """Whether a file is one of the clicks, or in a folder of them that does not hold the clouds, too."""
+    return any(path.match(str(each)) or (each in path.parents and each not in (folder, *folder.parents))
+               for each in clicks)
 
 
 def _kind(path: Path) -> Optional[str]:

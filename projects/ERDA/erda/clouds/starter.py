@@ -1,29 +1,44 @@
 """The files that a folder of point clouds begins with: erda.yaml and a config that trains on it."""
+import glob
 import math
+import os
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import yaml
 
 from ..files.data_error import DataError
-from ..own_configs import ROOT
-from ..weak_labels.click_labels import click_classes
-from .description import CONFIG, DESCRIPTION, LabelValue
-from .features import HEIGHT, XYZ, find_field
-from .inspection import FolderReport
+from .click_files import click_values, find_click_files
+from .coordinate_doubts import coordinate_doubts
+from .description import CONFIG, DESCRIPTION, OF_FILE, SPLITS, LabelValue
+from .features import HEIGHT, XYZ, colour_depth, find_field
+from .inspection import FolderReport, inspect_folder
+from .label_values import LabelValues, unused_labels, values_of_clicks, values_of_field
 
-BASE_CONFIG = ROOT / 'projects/ERDA/configs/_base_/minkunet_erda_folder.py'
-# Source: LAS 1.4 R15, table 17, https://www.asprs.org/divisions-committees/lidar-division/laser-las-file-format-exchange-activities
-ASPRS_CLASSES = {
-    2: 'ground', 3: 'low_vegetation', 4: 'medium_vegetation', 5: 'high_vegetation', 6: 'building', 8: 'model_key_point',
-    9: 'water', 10: 'rail', 11: 'road_surface', 12: 'overlap', 13: 'wire_guard', 14: 'wire_conductor',
-    15: 'transmission_tower', 16: 'wire_connector', 17: 'bridge_deck', 19: 'overhead_structure', 20: 'ignored_ground',
-    21: 'snow', 22: 'temporal_exclusion'}
-ASPRS_UNLABELLED = (0, 1)  # never classified, unclassified
-ASPRS_VOID = (7, 18)  # low and high noise
-UNLABELLED_VALUES = (-1, 255, 'unlabelled', 'unlabeled', 'unclassified')  # by custom
-VOID_WORDS = ('void', 'ignore', 'ignored', 'noise')
+CLICKS = 'clicks'  # where rounds of clicks go if the user names no other place
 VOXELS_PER_BLOCK_SIDE = 100
+LARGEST_VOXEL = 0.5  # metres
+
+
+class Wishes(NamedTuple):
+    """What a user says about a folder.
+
+    Attributes:
+        clicks: files, folders or patterns of clicks, which are the labels then.
+        label_field: field of the points that holds labels; beside clicks it is what validation compares with.
+        classes: names that clicks may use.
+        splits: patterns of the training and validation files, relative to the folder or not.
+        codes: ``'asprs'`` or ``'as-they-are'``, what numbers of classes mean.
+        unlabelled: values of labels that nobody gave.
+        columns: names of the columns of ``.bin`` files.
+    """
+    clicks: Tuple[Path, ...] = ()
+    label_field: Optional[str] = None
+    classes: Tuple[str, ...] = ()
+    splits: Dict[str, Sequence[str]] = {}
+    codes: Optional[str] = None
+    unlabelled: Optional[Tuple[LabelValue, ...]] = None
+    columns: Optional[Sequence[str]] = None
 
 
 class Starter(NamedTuple):
@@ -33,26 +48,31 @@ class Starter(NamedTuple):
     remarks: List[str]
 
 
-def write_starter(report: FolderReport, clicks: Optional[Path] = None,
-                  columns: Optional[Sequence[str]] = None) -> Starter:
+def inspect_for(root: Path, wishes: Wishes) -> FolderReport:
+    """What is in a folder, with its labels unless there are to be clicks. Raises what :func:`inspect_folder` does."""
+    from_clicks = bool(wishes.clicks or wishes.classes) and wishes.label_field is None
+    return inspect_folder(root, wishes.clicks, wishes.label_field, not from_clicks, wishes.columns)
+
+
+def write_starter(report: FolderReport, wishes: Wishes) -> Starter:
     """Write ``erda.yaml`` and ``minkunet_erda.py`` into the folder; a file that is there is kept.
 
     Args:
-        report: what :func:`erda.clouds.inspection.inspect_folder` found.
-        clicks: file of clicks.
-        columns: names of the columns of ``.bin`` files, if somebody has said them.
+        report: what :func:`inspect_for` found.
+        wishes: the same.
 
     Raises:
-        DataError: if no point has a label or there are fewer than two classes.
-        ClickError: if the clicks cannot be read.
+        DataError: if no point has a label, there are fewer than two classes, or the user has to say what labels mean.
     """
     starter = Starter([], [], [])
-    for name, content in ((DESCRIPTION, lambda: _description(report, clicks, columns, starter.remarks)),
-                          (CONFIG, lambda: CONFIG_TEXT.format(base=BASE_CONFIG.as_posix(),
-                                                              voxel_size=_voxel_size(report)))):
+    for name, content in ((DESCRIPTION, lambda: _description(report, wishes, starter.remarks)),
+                          (CONFIG, lambda: CONFIG_TEXT.format(voxel_size=_voxel_size(report)))):
         path = report.root / name
         if path.exists():
             starter.kept.append(path)
+            if name == DESCRIPTION and any([*wishes[:3], *wishes.splits.values(), *wishes[4:]]):
+                starter.remarks.append(f'{path} stays as it is: nothing you gave beside the folder is in it. To have '
+                                       'it written anew, move it away.')
             continue
         text = content()
         with path.open('x', encoding='utf-8') as file:
@@ -63,7 +83,7 @@ def write_starter(report: FolderReport, clicks: Optional[Path] = None,
 
 CONFIG_TEXT = '''\
 # MinkUNet with ERDA on this folder. Classes, features and files are those of erda.yaml beside it.
-_base_ = ['{base}']
+_base_ = ['erda::_base_/minkunet_erda_folder.py']
 from erda.clouds.description import read_description
 from erda.clouds.features import num_channels
 
@@ -90,98 +110,146 @@ param_scheduler = [
 '''
 
 
-def _description(report: FolderReport, clicks: Optional[Path], columns: Optional[Sequence[str]],
-                 remarks: List[str]) -> str:
-    names = click_classes(clicks) if clicks else []
-    classes, unlabelled, void = _classes(report, names)
-    if report.label_field and (strange := [name for name in names if name not in classes and not name.isdecimal()]):
-        remarks.append(f'{clicks} has the classes {", ".join(strange)}, {DESCRIPTION} has not: rename classes there.')
-    if len(classes) < 2:
-        raise DataError(_too_few_classes(report, classes, clicks))
+def _description(report: FolderReport, wishes: Wishes, remarks: List[str]) -> str:
+    classes, unlabelled, void = _label_values(report, wishes, remarks)
     features, scale = _features(report, remarks)
     block_size = _block_size(report)
     lines = ['# What ERDA reads from this folder. Paths are relative to it.', '',
-             '# Name of a class: the values that it has in the label field. Several values may be one class.',
-             'classes:', *(f'  {_text(name)}: {values}' for name, values in classes.items())]
+             '# Name of a class: its values in the label field; labelled files get the first number of them.',
+             'classes:',
+             *(f'  {_text(name)}: {_text(values)}' for name, values in classes.items())]
     lines += ['', '# Field of each point that holds these values; null if clicks are all there is.',
               f'label_field: {_text(report.label_field)}',
-              '# Points that nobody labelled: ERDA learns from them too.', f'unlabelled: {unlabelled}',
-              '# Points that nothing is learnt from, such as noise.', f'void: {void}', '',
+              '# Points that nobody labelled: ERDA learns from them too.', f'unlabelled: {_text(unlabelled)}',
+              '# Points that nothing is learnt from, such as noise.', f'void: {_text(void)}', '',
               f'# Besides the coordinates, any numeric field, rgb and {HEIGHT} (approximate).',
-              f'features: [{", ".join([XYZ, *features])}]', '# What a feature is divided by.',
-              f'scale: {{{", ".join(f"{name}: {value:g}" for name, value in scale.items())}}}', '',
+              f'features: [{", ".join([XYZ, *features])}]',
+              f'# What a feature is divided by; {OF_FILE}: 1, 255 or 65535 as it needs.',
+              f'scale: {{{", ".join(f"{name}: {value}" for name, value in scale.items())}}}', '',
               '# Files or glob patterns.', 'splits:']
-    for split, files in _splits(report, clicks, remarks).items():
+    for split, files in _splits(report, wishes, remarks).items():
         lines += [f'  {split}:', *(f'    - {_text(file)}' for file in files)]
     lines += ['', '# Larger files are cut into blocks of this size that share the overlap, metres; null: whole files.',
               f'block_size: {"null" if block_size is None else f"{block_size:g}"}',
               f'overlap: {0 if block_size is None else block_size / 10:g}']
-    if columns:
-        lines += ['', '# Columns of the .bin files.', f'columns: [{", ".join(map(_text, columns))}]']
-    if clicks:
-        path = clicks.resolve()
-        inside = path.is_relative_to(report.root.resolve())
-        lines += ['', '# With clicks, training sees these labels and no others.',
-                  f'clicks: {_text((path.relative_to(report.root.resolve()) if inside else path).as_posix())}',
+    if wishes.columns:
+        lines += ['', '# Columns of the .bin files.', f'columns: [{", ".join(map(_text, wishes.columns))}]']
+    if places := _click_places(report, wishes):
+        lines += ['', '# With clicks, training sees these labels and no others. Files, folders or glob patterns; what',
+                  '# comes later wins.', 'clicks:', *(f'  - {_text(place)}' for place in places),
                   '# How far a click may be from its point, metres.', 'click_radius: 0.5']
+    remarks += coordinate_doubts(report, _spacing(report), _voxel_size(report), CONFIG)
     return '\n'.join(lines) + '\n'
 
 
-def _classes(report: FolderReport, names: List[str]):
-    """Values of each class, unlabelled values, void values."""
-    values = list(report.label_counts)
-    if report.label_field is None:
-        if names and all(name.isdecimal() for name in names):
-            names = [f'class_{label}' for label in range(max(map(int, names)) + 1)]
-        return {name: [] for name in names}, [], []
-    unlabelled: Tuple[LabelValue, ...] = ASPRS_UNLABELLED if report.is_las else UNLABELLED_VALUES
-    if report.label_field == 'label':  # SemanticKITTI's, where 0 is unlabelled
-        unlabelled = (0, *unlabelled)
-    void: Tuple[LabelValue, ...] = ASPRS_VOID if report.is_las else VOID_WORDS
-    known = ASPRS_CLASSES if report.is_las else {}
-    classes: Dict[str, List[LabelValue]] = {
-        value if isinstance(value, str) else known.get(value, f'class_{value}'.replace('-', 'minus_')): [value]
-        for value in values if value not in (*unlabelled, *void)}
-    return (classes, [value for value in values if value in unlabelled], [value for value in values if value in void])
+def _label_values(report: FolderReport, wishes: Wishes, remarks: List[str]) -> LabelValues:
+    values = LabelValues({}, [], [])
+    words = [value for value in wishes.unlabelled or () if isinstance(value, str) and value not in report.label_counts]
+    if words:
+        raise DataError(f'--unlabelled {words[0]}: no point has this label.')
+    if report.label_field:
+        values = values_of_field(report, wishes.codes, wishes.unlabelled, remarks)
+    if wishes.clicks or wishes.classes:
+        written = click_values(find_click_files(wishes.clicks))
+        values = values_of_clicks(report, values, wishes.classes, written, wishes.codes, wishes.unlabelled, remarks)
+        if report.label_field is None and (sentence := unused_labels(report)):
+            remarks.append(sentence)
+    if len(values.classes) < 2:
+        raise DataError(_too_few_classes(report, values.classes, wishes))
+    return values
 
 
-def _too_few_classes(report: FolderReport, classes: Dict[str, List[LabelValue]], clicks: Optional[Path]) -> str:
+def _is_coming(path: Path) -> bool:
+    """Whether it is a folder that the first round of clicks will make."""
+    return not (path.exists() or path.suffix or glob.has_magic(path.name))
+
+
+def _click_places(report: FolderReport, wishes: Wishes) -> List[str]:
+    if not (wishes.clicks or wishes.classes):
+        return []
+    given = wishes.clicks
+    if not any(_is_coming(path) or path.is_dir() or glob.has_magic(path.name) for path in given):
+        given = (*given, report.root / CLICKS)  # for the next rounds
+    return [Path(os.path.relpath(path, report.root)).as_posix() for path in given]
+
+
+def _too_few_classes(report: FolderReport, classes: Dict[str, List[LabelValue]], wishes: Wishes) -> str:
     first = report.root / report.files[0].name
-    if report.label_field is None and not clicks:
-        return (f'{first}: no field of its points is a label ({", ".join(report.files[0].fields) or "x, y, z alone"}). '
-                'Name the field with --labels, or give clicks with --clicks.')
+    how = ('name the classes with --classes ground,building,... and click, or give clicks with --clicks')
+    if wishes.clicks or wishes.classes:
+        return (f'{", ".join(map(str, wishes.clicks)) or "--classes"}: {len(classes)} class'
+                f'{"" if len(classes) == 1 else "es"} ({", ".join(classes) or "none"}); at least two are needed. '
+                'Name all of them with --classes ground,building,...')
     if report.label_field is None:
-        return f'{clicks}: it has {len(classes)} class; at least two are needed.'
+        return (f'{first}: no field of its points is a label ({", ".join(report.files[0].fields) or "x, y, z alone"}). '
+                f'Name the field with --labels, or {how}.')
     seen = ', '.join(f'{value} ({count:,} points)' for value, count in report.label_counts.items())
     if not classes:
         return (f'{first}: no label at all: {report.label_field} is {seen}, which is unlabelled or noise. Label some '
-                'points, name another field with --labels, or give clicks with --clicks.')
-    return f'{first}: {report.label_field} is {seen}: one class alone. At least two are needed.'
+                f'points, name another field with --labels, or {how}.')
+    return f'{first}: {report.label_field} is {seen}: one class alone. At least two are needed: {how}.'
 
 
-def _features(report: FolderReport, remarks: List[str]):
+def _features(report: FolderReport, remarks: List[str]) -> Tuple[List[str], Dict[str, str]]:
     features, scale = [], {}
     if report.has_colours():
         features.append('rgb')
-        high = max(field.high for name in ('red', 'green', 'blue') for field in report.common(name))
-        scale['rgb'] = 1. if high <= 1 else 255. if high <= 255 else 65535.
+        depths = {file.name: colour_depth({name: field.high for name, field in file.fields.items()})
+                  for file in report.files}
+        scale['rgb'] = f'{max(depths.values()):g}'
+        if len(set(depths.values())) > 1:
+            scale['rgb'] = OF_FILE
+            low = [name for name, depth in depths.items() if depth < max(depths.values())]
+            remarks.append(f'Colours have another depth in {", ".join(low[:3])}{", ..." if len(low) > 3 else ""} than '
+                           'elsewhere: those of each file are divided by 1, 255 or 65535 as it needs.')
     elif any(find_field(file.fields, 'red') for file in report.files):
         remarks.append('The colours are left out of the features: they are the same everywhere or not in every file.')
     if intensities := report.common('intensity'):
         features.append('intensity')
         high = max(field.percentile_99 for field in intensities)
-        scale['intensity'] = float(f'{high:.2g}') if high > 0 else 1.
+        scale['intensity'] = f'{high:.2g}' if high > 0 else '1'
     return [*features, HEIGHT], scale
 
 
-def _splits(report: FolderReport, clicks: Optional[Path], remarks: List[str]) -> Dict[str, List[str]]:
+def _splits(report: FolderReport, wishes: Wishes, remarks: List[str]) -> Dict[str, List[str]]:
     files = [file.name for file in report.files]
-    if len(files) == 1 or (clicks and report.label_field is None):
-        remarks.append('Validation uses the training files, so its numbers say little about others: give it files of '
-                       f'its own in {DESCRIPTION}.')
-        return dict(train=files, val=files)
-    count = max(len(files) // 5, 1)
-    return dict(train=files[:-count], val=files[-count:])
+    given = {split: _patterns(report, split, patterns) for split, patterns in wishes.splits.items() if patterns}
+    of_split = {split: _matching(report, patterns) for split, patterns in given.items()}
+    if given:
+        for split, other in (('train', 'val'), ('val', 'train')):
+            if split not in given:
+                given[split] = of_split[split] = [file for file in files if file not in of_split[other]] or files
+    elif len(files) == 1 or ((wishes.clicks or wishes.classes) and report.label_field is None):
+        given = dict(train=files, val=files)
+        of_split = given
+    else:
+        count = max(len(files) // 5, 1)
+        given = dict(train=files[:-count], val=files[-count:])
+        of_split = given
+    if set(of_split['train']) & set(of_split['val']):
+        remarks.append('Validation uses training files, so its numbers say little about others: give it files of its '
+                       'own with --val.')
+    return {split: given[split] for split in SPLITS if split in given}
+
+
+def _patterns(report: FolderReport, split: str, given: Sequence[str]) -> List[str]:
+    """Patterns below the folder; the shell may have made files of them."""
+    patterns = []
+    for pattern in given:
+        path, root = Path(os.path.abspath(pattern)), Path(os.path.abspath(report.root))
+        inside = path.relative_to(root).as_posix() if path.is_relative_to(root) and path != root else pattern
+        found = next((each for each in (pattern, inside) if _matching(report, [each])), None)
+        if found is None:
+            raise DataError(f'--{split} {pattern}: this is no point cloud in {report.root}. It has '
+                            f'{", ".join(file.name for file in report.files[:5])}.')
+        patterns.append(found)
+    return patterns
+
+
+def _matching(report: FolderReport, patterns: Sequence[str]) -> List[str]:
+    found = {path.relative_to(report.root).as_posix() for pattern in patterns if not Path(pattern).is_absolute()
+             for path in report.root.glob(pattern)} | set(patterns)
+    return [file.name for file in report.files if file.name in found]
 
 
 def _spacing(report: FolderReport) -> float:
@@ -192,7 +260,7 @@ def _spacing(report: FolderReport) -> float:
 
 
 def _voxel_size(report: FolderReport) -> float:
-    return min(max(round(2 * _spacing(report), 2), 0.05), 0.5)
+    return min(max(round(2 * _spacing(report), 2), 0.05), LARGEST_VOXEL)
 
 
 def _block_size(report: FolderReport) -> Optional[float]:
@@ -203,5 +271,6 @@ def _block_size(report: FolderReport) -> Optional[float]:
     return None if is_scan or extent < 1.5 * size else size
 
 
-def _text(value: Optional[str]) -> str:
-    return yaml.safe_dump(value, default_flow_style=True, width=10 ** 6).removesuffix('\n').removesuffix('\n...')
+def _text(value: Union[str, Sequence[LabelValue], None]) -> str:
+    text = yaml.safe_dump(value, default_flow_style=True, width=10 ** 6, allow_unicode=True)
+    return text.removesuffix('\n').removesuffix('\n...')

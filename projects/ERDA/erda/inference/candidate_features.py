@@ -40,6 +40,7 @@ def candidate_features(path: Path, index: np.ndarray, segmentor: Segmentor, chun
         PointCloudError: if the file cannot be read.
         InferenceError: if the file has not what the network needs.
     """
+    segmentor.inputs.begin_file(path, columns)
     layout, features, entropy = segmentor.inputs.layout, None, np.empty(len(index), dtype=np.float32)
     with tempfile.TemporaryDirectory() as folder:
         store = TileStore(Path(folder), layout.block_size, len(segmentor.inputs.classes))

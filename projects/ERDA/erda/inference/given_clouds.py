@@ -18,7 +18,7 @@ def cloud_files(folder: Path) -> List[Path]:
         InferenceError: if there is none.
         DataError: if ``erda.yaml`` cannot be used.
     """
-    clicks = read_description(folder / DESCRIPTION).clicks if (folder / DESCRIPTION).is_file() else None
+    clicks = read_description(folder / DESCRIPTION).clicks if (folder / DESCRIPTION).is_file() else ()
     listing = look_through(folder, clicks)
     if not listing.clouds:
         raise InferenceError(f'{folder} has no file of a known format ({", ".join(SUFFIXES)}).')

@@ -97,6 +97,7 @@ def _label_file(source: Path, target: Path, segmentor: Segmentor, outputs: Outpu
     for change in changes:
         inform(f'{source}: {change}.')
     target.parent.mkdir(parents=True, exist_ok=True)
+    inputs.begin_file(source, columns)
     layout = layout or inputs.layout
     with tempfile.TemporaryDirectory(prefix=f'.{target.name}.', dir=target.parent) as folder:
         store = TileStore(Path(folder), layout.block_size, len(inputs.classes))

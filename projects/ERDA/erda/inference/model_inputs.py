@@ -74,6 +74,14 @@ class ModelInputs(metaclass=ABCMeta):
         """
         return loaded_features(self._load(cloud))
 
+    def begin_file(self, path: Path, columns: Optional[Sequence[str]] = None) -> None:
+        """To be called before the points of a file come; for the columns see :func:`count_points`.
+
+        Raises:
+            PointCloudError: if it has to be read for that and cannot be.
+        """
+        return None
+
     @abstractmethod
     def fields_of(self, names: Iterable[str]) -> List[str]:
         """The fields that are needed, of those that a file has.
@@ -100,14 +108,19 @@ class FolderInputs(ModelInputs):
             description = read_description(Path(dataset['data_root']) / dataset.get('ann_file', 'erda.yaml'))
         except DataError as error:
             raise InferenceError(str(error).removesuffix('.')) from error
+        self._description = description
         self._features, self._scale = description.features, description.scale
         self.layout = WHOLE_SCAN
         if description.block_size is not None:
             self.layout = BlockLayout(description.block_size, description.overlap)
         self.classes = list(description.classes)
-        values = [[value for value in values if isinstance(value, int)] for values in description.classes.values()]
-        # Numbers and values side by side could mean two classes with one.
-        self.raw_values = [value[0] for value in values] if all(values) else list(range(len(values)))
+        try:
+            self.raw_values = description.codes()
+        except DataError as error:
+            raise InferenceError(str(error)) from error
+
+    def begin_file(self, path: Path, columns: Optional[Sequence[str]] = None) -> None:
+        self._scale = self._description.scale_of(path, columns)
 
     def fields_of(self, names: Iterable[str]) -> List[str]:
         names = list(names)

@@ -1,18 +1,20 @@
 """Suggests points of files to label, by place alone or with a network."""
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
 from ..clouds.cloud_files import iter_point_cloud
 from ..clouds.description import DESCRIPTION, read_description
 from ..clouds.folder_dataset import labels_of_cloud
-from ..weak_labels.click_labels import Click, ClickError, clicks_of
+from ..weak_labels.click_labels import Click, ClickError
 from ..weak_labels.point_suggestion import (
     Candidates,
+    isolated,
     join,
     near_clicks,
     nearest_candidates,
+    neighbour_distances,
     subsample_file,
     suggest_by_features,
     suggest_by_place,
@@ -23,6 +25,7 @@ from .given_clouds import cloud_files
 from .segmentor import Segmentor
 
 MAX_CANDIDATES = 200_000  # of all files: bounds the time for each suggested point
+MIN_CANDIDATES = 20  # of a file, to know what is usual in it
 
 
 class FileCandidates(NamedTuple):
@@ -35,7 +38,8 @@ class FileCandidates(NamedTuple):
 def name_files(inputs: Sequence[Path]) -> Dict[str, Path]:
     """Files by the name that tables give them: that of a file, or the path below a folder that was given.
 
-    Of a folder with ``erda.yaml`` they are the files of its training split, otherwise those of :func:`cloud_files`.
+    Of a folder with ``erda.yaml`` they are the files of its training split, and those of validation if that has no
+    labels but clicks; otherwise those of :func:`cloud_files`.
 
     Raises:
         InferenceError: if there is none, or two have the same name.
@@ -44,7 +48,9 @@ def name_files(inputs: Sequence[Path]) -> Dict[str, Path]:
     names: Dict[str, Path] = {}
     for given in inputs:
         if (given / DESCRIPTION).is_file():
-            new = {name: given / name for name in read_description(given / DESCRIPTION).files('train')}
+            description = read_description(given / DESCRIPTION)
+            splits = ['train', *(['val'] if description.label_field is None and description.splits.get('val') else [])]
+            new = {name: given / name for split in splits for name in description.files(split)}
         elif given.is_dir():
             new = {path.relative_to(given).as_posix(): path for path in cloud_files(given)}
         else:
@@ -58,7 +64,7 @@ def name_files(inputs: Sequence[Path]) -> Dict[str, Path]:
 
 def suggest_points(files: Dict[str, Path],
                    budget: int,
-                   clicks: Sequence[Click] = (),
+                   clicks: Optional[Mapping[str, Sequence[Click]]] = None,
                    segmentor: Optional[Segmentor] = None,
                    voxel_size: float = 0.2,
                    seed: int = 0,
@@ -70,7 +76,8 @@ def suggest_points(files: Dict[str, Path],
     Args:
         files: from :func:`name_files`.
         budget: how many points of all files.
-        clicks: points that are labelled: none within a voxel of them is suggested, and the others keep away from them.
+        clicks: points of each file that are labelled: none within a voxel of them is suggested, and the others keep
+            away from them.
         segmentor: the network.
         voxel_size: one point of each voxel is a candidate, metres; larger where there are too many.
         seed: decides between equally good points.
@@ -82,9 +89,9 @@ def suggest_points(files: Dict[str, Path],
         ClickError: if a click's number is not one of its file.
     """
     found: List[FileCandidates] = []
-    for path in files.values():
-        found.append(read_candidates(path, clicks_of(clicks, path), voxel_size, MAX_CANDIDATES // len(files) + 1,
-                                     columns))
+    for name, path in files.items():
+        of_file = (clicks or {}).get(name, ())
+        found.append(read_candidates(path, of_file, voxel_size, MAX_CANDIDATES // len(files) + 1, columns))
         if segmentor is None:
             advance()
     candidates = join([(part.xyz, part.index) for part in found])
@@ -132,7 +139,7 @@ def labels_in_files(points: Candidates, files: Dict[str, Path], folder: Path) ->
 
 def read_candidates(path: Path, clicks: Sequence[Click], voxel_size: float, max_points: int,
                     columns: Optional[Sequence[str]] = None) -> FileCandidates:
-    """One point of each voxel of a file, and the places of its clicks."""
+    """One point of each voxel of a file, isolated ones left out, and the places of its clicks."""
     wanted = {click.index for click in clicks if click.xyz is None and click.index is not None}
     places: Dict[Optional[int], Tuple[float, ...]] = {}
 
@@ -148,5 +155,9 @@ def read_candidates(path: Path, clicks: Sequence[Click], voxel_size: float, max_
     xyz, index = subsample_file(chunks(), voxel_size, max_points)
     if missing := sorted(wanted - set(places)):
         raise ClickError(f'{path} has no point {missing[0]}, which a click names.')
+    if len(xyz) > MIN_CANDIDATES:
+        again = (chunk.xyz for chunk in iter_point_cloud(path, columns=columns))
+        usual = ~isolated(neighbour_distances(xyz, again))
+        xyz, index = xyz[usual], index[usual]
     clicked = [places[click.index] if click.xyz is None else click.xyz for click in clicks]
     return FileCandidates(xyz, index, np.array(clicked, dtype=np.float64).reshape(-1, 3))

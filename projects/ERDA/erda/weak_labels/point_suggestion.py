@@ -9,6 +9,9 @@ from ..ops.furthest_point_sample import furthest_point_sampling_forward
 from .grid_subsampling import grid_subsample
 
 UNCERTAIN_SHARE = 0.25
+NEIGHBOUR = 4
+ISOLATED = 4.0  # times the usual distance to that neighbour
+NEIGHBOURHOOD = 10  # points
 
 
 class Candidates(NamedTuple):
@@ -47,6 +50,62 @@ def subsample_file(chunks: Iterable[np.ndarray], voxel_size: float, max_points: 
             voxel_size *= 2
         xyz, index = xyz[rows], index[rows]
     return xyz, index
+
+
+def neighbour_distances(places: np.ndarray, chunks: Iterable[np.ndarray]) -> np.ndarray:
+    """Distance ``[M]`` from some points of a file to their fourth neighbour in it, metres.
+
+    Args:
+        places: ``[M, 3]`` float64, among the points of the file.
+        chunks: coordinates ``[n, 3]`` float64 of all its points, as in :func:`subsample_file`.
+    """
+    # The others of these points bound the distance, so that few of them are looked up in a chunk.
+    bound = cKDTree(places).query(places, k=NEIGHBOUR + 1)[0][:, -1]
+    nearest = np.full((len(places), NEIGHBOUR + 1), np.inf)  # the first is the point itself
+    for chunk in chunks:
+        low, high = chunk.min(axis=0), chunk.max(axis=0)
+        rows = np.flatnonzero(((places >= low - bound[:, None]) & (places <= high + bound[:, None])).all(axis=1))
+        if len(rows):
+            of_chunk = cKDTree(chunk).query(places[rows], k=NEIGHBOUR + 1)[0]
+            nearest[rows] = np.sort(np.concatenate([nearest[rows], of_chunk], axis=1))[:, :NEIGHBOUR + 1]
+    return nearest[:, -1]
+
+
+def isolated(distances: np.ndarray) -> np.ndarray:
+    """``[M]`` bool, points whose fourth neighbour is much farther than usual: nobody can tell what they are.
+
+    Args:
+        distances: ``[M]`` from :func:`neighbour_distances`.
+
+    Examples:
+        >>> isolated(np.array([0.2, 0.3, 0.2, 2.0])).tolist()
+        [False, False, False, True]
+    """
+    return distances > ISOLATED * np.median(distances) if len(distances) else np.zeros(0, dtype=bool)
+
+
+def neighbourhoods(points: Candidates, size: int = NEIGHBOURHOOD) -> Tuple[np.ndarray, np.ndarray]:
+    """Points one neighbourhood after the other, so that a person looks at one place at a time.
+
+    Args:
+        points: M points.
+        size: points of a neighbourhood at most.
+
+    Returns: ``[M]`` int64 rows in their new order, file by file, and ``[M]`` int64 the number of each one's
+        neighbourhood, from 0.
+    """
+    order, groups = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
+    for file in np.unique(points.file):
+        waiting = [np.flatnonzero(points.file == file)]
+        while waiting:
+            rows = waiting.pop()
+            rows = rows[np.argsort(points.xyz[rows, int(np.ptp(points.xyz[rows], axis=0).argmax())], kind='stable')]
+            if len(rows) > size:
+                waiting += [rows[len(rows) // 2:], rows[:len(rows) // 2]]
+            else:
+                order.append(rows)
+                groups.append(np.full(len(rows), len(groups) - 1, dtype=np.int64))
+    return np.concatenate(order), np.concatenate(groups)
 
 
 def suggest_by_place(candidates: Candidates, clicked: Candidates, budget: int, seed: int = 0) -> np.ndarray:
