@@ -8,9 +8,14 @@ import numpy as np
 
 from ..clouds.cloud_files import PointCloud, copy_with_fields, iter_point_cloud
 from ..clouds.feature_ranges import SAMPLED_POINTS, far_features, ranges_of
+from ..weak_labels.click_labels import Click
+from ..weak_labels.label_propagation import weighted_by_prior
+from ..weak_labels.surface_graph import smoothed
 from .block_prediction import BlockLayout, predict_blocks
 from .errors import InferenceError
+from .given_clicks import CLICK_RADIUS, clicked_points_of_file
 from .segmentor import Segmentor
+from .stored_propagation import GraphSettings, propagate_in_blocks
 from .tile_store import TileStore
 
 # Formats in which 'classification' is the file's own field for a class, so that other programs find it.
@@ -27,6 +32,24 @@ class Outputs(NamedTuple):
 CLASS_ONLY = Outputs()
 
 
+class Refinement(NamedTuple):
+    """What is done with the network's probabilities before the class is chosen.
+
+    Attributes:
+        clicks: of the file; their labels travel along surfaces and become a prior.
+        click_radius: how far a click may be from its point, metres.
+        prior_exponent: how much the prior counts, see :func:`erda.weak_labels.label_propagation.weighted_by_prior`.
+        smooth: average the probabilities along surfaces, see :func:`erda.weak_labels.surface_graph.smoothed`.
+    """
+    clicks: Sequence[Click] = ()
+    click_radius: float = CLICK_RADIUS
+    prior_exponent: float = 0.5
+    smooth: bool = False
+
+
+AS_PREDICTED = Refinement()
+
+
 def label_file(source: Path,
                target: Path,
                segmentor: Segmentor,
@@ -34,7 +57,8 @@ def label_file(source: Path,
                layout: Optional[BlockLayout] = None,
                chunk_points: int = 1_000_000,
                advance: Callable[[str, int, int], None] = lambda stage, points, total: None,
-               inform: Callable[[str], None] = lambda sentence: None) -> None:
+               inform: Callable[[str], None] = lambda sentence: None,
+               refinement: Refinement = AS_PREDICTED) -> None:
     """Write a copy of a file with the class of every point; it appears only when complete.
 
     Memory is bounded by ``chunk_points`` and by the largest block, not by the file. A temporary folder beside the
@@ -47,44 +71,59 @@ def label_file(source: Path,
         outputs: what else to write.
         layout: how to cut the file into blocks; the network's own if ``None``.
         chunk_points: points that are read and written at a time.
-        advance: called with ``'reading'``, ``'predicting'`` or ``'writing'``, the points just done, and all points (0
-            while they are not known).
+        advance: called with ``'reading'``, ``'predicting'``, ``'propagating'`` or ``'writing'``, the points just done,
+            and all points (0 while they are not known).
         inform: called before anything is predicted with a sentence on each feature far from the training.
+        refinement: what is done with the probabilities.
 
     Raises:
         PointCloudError: if the source cannot be read or the target cannot be written.
         InferenceError: if the file has not what the network needs.
     """
     try:
-        _label_file(source, target, segmentor, outputs, layout, chunk_points, advance, inform)
+        _label_file(source, target, segmentor, outputs, layout, chunk_points, advance, inform, refinement)
     except InferenceError as error:
         raise InferenceError(f'{source}: {error}.') from error
 
 
 def _label_file(source: Path, target: Path, segmentor: Segmentor, outputs: Outputs, layout: Optional[BlockLayout],
-                chunk_points: int, advance: Callable[[str, int, int], None], inform: Callable[[str], None]) -> None:
+                chunk_points: int, advance: Callable[[str, int, int], None], inform: Callable[[str], None],
+                refinement: Refinement) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     inputs = segmentor.inputs
     inputs.begin_file(source)
     layout = layout or inputs.layout
+    clicked = clicked_points_of_file(source, refinement.clicks, inputs.classes, refinement.click_radius)
     with tempfile.TemporaryDirectory(prefix=f'.{target.name}.', dir=target.parent) as folder:
-        store = TileStore(Path(folder), layout.block_size, len(inputs.classes))
-        fields, samples = None, []
+        store, prior = TileStore(Path(folder), layout.block_size, len(inputs.classes)), None
+        fields: List[str] = []
+        samples = []
         for chunk in iter_point_cloud(source, chunk_points):
-            if fields is None:
-                fields = inputs.fields_of(chunk.fields)
-            store.add(chunk, fields)
+            if not store.num_points:
+                fields, surfaces = inputs.fields_of(chunk.fields), GraphSettings.of(chunk)
+            store.add(chunk, surfaces.fields_with(fields))
             samples.append(inputs.features(_some_points(chunk, fields)))
             advance('reading', len(chunk.xyz), 0)
         for sentence in far_features(ranges_of(samples), segmentor.trained_ranges):
             inform(f'{source}: {sentence}.')
-        predict_blocks(store, layout, segmentor.probabilities,
-                       lambda points: advance('predicting', points, store.num_points))
-        class_field = 'classification' if source.suffix.lower() in OWN_CLASS_FIELD else 'predicted_class'
+
+        def predict(cloud: PointCloud) -> np.ndarray:
+            of_network = {name: cloud.fields[name] for name in fields}
+            probabilities = segmentor.probabilities(PointCloud(cloud.xyz, of_network))
+            return smoothed(surfaces.graph(cloud), probabilities) if refinement.smooth else probabilities
+
+        predict_blocks(store, layout, predict, lambda points: advance('predicting', points, store.num_points))
+        if len(clicked.index):
+            prior = propagate_in_blocks(store, clicked, surfaces, Path(tempfile.mkdtemp(dir=folder)),
+                                        advance=lambda points: advance('propagating', points, store.num_points))
 
         def new_fields() -> Iterator[Dict[str, np.ndarray]]:
+            start = 0
             for probabilities in store.probabilities():
-                yield point_fields(probabilities, inputs.classes, inputs.raw_values, class_field, outputs)
+                points = slice(start, start := start + len(probabilities))
+                if prior is not None:
+                    probabilities = weighted_by_prior(probabilities, prior.labels(points), refinement.prior_exponent)
+                yield point_fields(probabilities, inputs.classes, inputs.raw_values, class_field(source), outputs)
                 advance('writing', len(probabilities), store.num_points)
 
         copy_with_fields(source, target, new_fields(), chunk_points)
@@ -93,6 +132,16 @@ def _label_file(source: Path, target: Path, segmentor: Segmentor, outputs: Outpu
 def _some_points(chunk: PointCloud, fields: Sequence[str]) -> PointCloud:
     rows = slice(None, None, max(len(chunk.xyz) // SAMPLED_POINTS, 1))
     return PointCloud(chunk.xyz[rows], {name: chunk.fields[name][rows] for name in fields})
+
+
+def class_field(path: Path) -> str:
+    """Name of the field that the class goes to in a file of this format."""
+    return 'classification' if path.suffix.lower() in OWN_CLASS_FIELD else 'predicted_class'
+
+
+def label_values(values: Sequence[int]) -> np.ndarray:
+    """Label values in the type that files get them in: uint8, or int32 if one needs it."""
+    return np.asarray(values, dtype=np.uint8 if min(values) >= 0 and max(values) <= 255 else np.int32)
 
 
 def point_fields(probabilities: np.ndarray, classes: Sequence[str], raw_values: Sequence[int], class_field: str,
@@ -106,12 +155,11 @@ def point_fields(probabilities: np.ndarray, classes: Sequence[str], raw_values: 
         class_field: name of the field of the class.
         outputs: what is asked for beside class and confidence.
 
-    Returns: ``[n]`` each: the class (uint8, or int32 if a value needs it), ``confidence`` (the largest probability),
+    Returns: ``[n]`` each: the class, ``confidence`` (the largest probability),
         ``entropy`` in nats, and ``probability_NAME`` of each class, float32.
     """
-    small = min(raw_values) >= 0 and max(raw_values) <= 255
-    values = np.asarray(raw_values, dtype=np.uint8 if small else np.int32)
-    fields = {class_field: values[probabilities.argmax(axis=1)], 'confidence': probabilities.max(axis=1)}
+    fields = {class_field: label_values(raw_values)[probabilities.argmax(axis=1)],
+              'confidence': probabilities.max(axis=1)}
     if outputs.entropy:
         log = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
         fields['entropy'] = -(probabilities * log).sum(axis=1)
