@@ -126,5 +126,6 @@ def test_clicks_on_a_file_that_is_not_given_are_refused_unless_it_is_of_a_split(
     (tmp_path / 'clicks.csv').write_text('file,index,class\na.npy,0,tree\nb.npy,1,sign\n')
     with pytest.raises(ClickError, match='b.npy'):
         read_clicked_files([tmp_path / 'a.npy'], [tmp_path / 'a.npy'], [tmp_path / 'clicks.csv'])
-    (tmp_path / 'erda.yaml').write_text('classes: {sign: [2], tree: [5]}\nclicks: clicks.csv\nsplits: {train: ["*.npy"]}')
+    (tmp_path / 'erda.yaml').write_text('classes: {sign: [2], tree: [5]}\nclicks: clicks.csv\n'
+                                        'splits: {train: ["*.npy"]}')
     assert len(read_clicked_files([tmp_path], [tmp_path / 'a.npy']).clicks) == 2
