@@ -9,32 +9,25 @@ is printed.
 import argparse
 import re
 import sys
-from functools import partial
 from pathlib import Path
-from typing import Dict
+from typing import Dict, Sequence
 
 import torch
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    TaskID,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
+from erda.clouds.click_files import ClickClasses
+from erda.clouds.clicks import click_classes
 from erda.command_line import add_columns_argument, add_config_arguments, stop, stop_at_bad_settings
 from erda.config import ConfigError, load_config
 from erda.files.data_error import DataError
-from erda.files.progress import Progress
 from erda.inference.class_codes import output_codes, write_legend
-from erda.inference.errors import InferenceError, why_not_labelled
+from erda.inference.errors import InferenceError
+from erda.inference.file_batch import Advance, Say, end_with, label_files
 from erda.inference.file_pairs import file_pairs
-from erda.inference.label_file import Outputs, label_file
+from erda.inference.given_clicks import clicks_of_files
+from erda.inference.label_file import AS_PREDICTED, Outputs, Refinement, label_file
 from erda.inference.segmentor import Segmentor
+from erda.weak_labels.click_labels import Click
 
 
 def parse_args() -> argparse.Namespace:
@@ -47,6 +40,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--probabilities', action='store_true', help='also write the probability of each class')
     parser.add_argument('--prefix', default='', help='what the names of new fields begin with, such as erda_')
     add_columns_argument(parser)
+    parser.add_argument('--clicks', type=Path, nargs='+', default=[], metavar='PATH',
+                        help='labelled points, tables or folders, which become a prior along surfaces')
+    parser.add_argument('--prior-exponent', type=float, default=AS_PREDICTED.prior_exponent, metavar='BETA',
+                        help='probabilities are multiplied by the prior to this power (default: %(default)s)')
+    parser.add_argument('--smooth', action='store_true', help='average the probabilities along surfaces')
     parser.add_argument('--overwrite', action='store_true', help='replace outputs that exist')
     parser.add_argument('--block-size', type=float, metavar='METRES', help="side of a block (default: the config's)")
     parser.add_argument('--overlap', type=float, metavar='METRES', help="margin around a block (default: the config's)")
@@ -58,6 +56,8 @@ def parse_args() -> argparse.Namespace:
         parser.error('--block-size and --max-points must be positive, --overlap not negative')
     if not re.fullmatch(r'\w*', args.prefix, flags=re.ASCII):
         parser.error('--prefix may have letters, digits and _')
+    if args.prior_exponent < 0:
+        parser.error('--prior-exponent must not be negative')
     return args
 
 
@@ -69,11 +69,14 @@ def check_device(device: str) -> None:
         stop(f'--device {device} cannot be used here: {str(error).splitlines()[0]}')
 
 
-def show(progress: Progress, bars: Dict[str, TaskID], name: str, stage: str, points: int, total: int) -> None:
-    """One bar for each stage of a file, which appears when the stage begins."""
-    if stage not in bars:
-        bars[stage] = progress.add_task(f'{name}: {stage}', total=total or None)
-    progress.advance(bars[stage], points)
+def given_clicks(tables: Sequence[Path], segmentor: Segmentor, sources: Sequence[Path]) -> Dict[Path, Sequence[Click]]:
+    """The clicks of each file by its resolved path."""
+    inputs = segmentor.inputs
+    if not tables:
+        return {}
+    classes = ClickClasses(inputs.classes, {code: label for label, code in enumerate(inputs.raw_values)})
+    return clicks_of_files(tables, click_classes(inputs.description) if inputs.description else classes, sources,
+                           inputs.description)
 
 
 def main() -> None:
@@ -84,6 +87,7 @@ def main() -> None:
         with stop_at_bad_settings(args.config):
             segmentor = Segmentor(load_config(args.config, cfg_options=args.cfg_options), args.checkpoint, args.device)
         inputs = segmentor.inputs
+        clicks = given_clicks(args.clicks, segmentor, [source for source, _ in pairs])
         codes = output_codes(inputs.classes, inputs.raw_values, [source for source, _ in pairs])
         legend = write_legend(args.out, inputs.classes, codes, args.overwrite)
     except (ConfigError, DataError, InferenceError, OSError) as error:  # OSError: a folder that cannot be written
@@ -99,29 +103,16 @@ def main() -> None:
     if layout.overlap > layout.block_size / 2:
         stop(f'An overlap of {layout.overlap:g} m is more than half of a block of {layout.block_size:g} m.')
     outputs = Outputs(args.entropy, args.probabilities, args.prefix)
+    refinement = Refinement((), inputs.description.click_radius if inputs.description else AS_PREDICTED.click_radius,
+                            args.prior_exponent, args.smooth)
 
-    console, errors = Console(stderr=True), []
-    columns = (TextColumn('{task.description}'), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
-               TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress:
-        say = partial(progress.console.print, markup=False, highlight=False, soft_wrap=True)
-        files = progress.add_task(f'{len(pairs)} files', total=len(pairs))
-        for source, target in pairs:
-            bars = {}
-            try:
-                label_file(source, target, segmentor, outputs, layout,
-                           advance=partial(show, progress, bars, escape(source.name)), inform=say, columns=args.columns)
-                say(f'{source} -> {target}')
-            except Exception as error:  # whatever it is, the other files are labelled
-                errors.append(why_not_labelled(source, error, layout.max_points))
-            for bar in bars.values():
-                progress.remove_task(bar)
-            progress.advance(files)
-    for message in errors:
-        print(message, file=sys.stderr)
-    if errors:
-        print(f'{len(errors)} of {len(pairs)} files are not labelled.', file=sys.stderr)
-        sys.exit(1)
+    columns = args.columns or (inputs.description.columns if inputs.description else None)
+
+    def label(source: Path, target: Path, advance: Advance, say: Say) -> None:
+        label_file(source, target, segmentor, outputs, layout, advance=advance, inform=say,
+                   refinement=refinement._replace(clicks=clicks.get(source.resolve(), ())), columns=columns)
+
+    end_with(label_files(pairs, label, layout.max_points), len(pairs))
 
 
 if __name__ == '__main__':

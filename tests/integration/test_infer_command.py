@@ -31,6 +31,6 @@ def test_a_broken_file_does_not_stop_the_others(tmp_path):
             'points.') in lines
     assert 'broken.las: ' in lines[-3] and 'broken.ply: ' in lines[-2]
     assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
-        *(f'00000{frame}.{suffix}' for frame in range(2) for suffix in ('bin', 'label', 'npz')), 'a.laz']
+        *(f'00000{frame}.{suffix}' for frame in range(2) for suffix in ('bin', 'label', 'npz')), 'a.laz', 'classes.csv']
     assert (tmp_path / 'out/000000.bin').read_bytes() == (scans / '000000.bin').read_bytes()
     assert set(np.load(tmp_path / 'out/000001.npz')) == {'confidence', 'entropy'}

@@ -10,7 +10,20 @@ from test_inference.random_segmentor import CYLINDER, MINKUNET, POINTNET, scan, 
 from erda.clouds.cloud_files import PointCloudError, read_point_cloud
 from erda.inference.block_prediction import BlockLayout
 from erda.inference.errors import InferenceError
-from erda.inference.label_file import Outputs, free_names, label_file, point_fields, probability_names
+from erda.inference.label_file import (
+    AS_PREDICTED,
+    Outputs,
+    Refinement,
+    free_names,
+    label_file,
+    point_fields,
+    probability_names,
+)
+from erda.inference.stored_propagation import GraphSettings
+from erda.weak_labels import UNLABELED
+from erda.weak_labels.click_labels import Click
+from erda.weak_labels.label_propagation import propagate_labels, weighted_by_prior
+from erda.weak_labels.surface_graph import smoothed
 
 
 @pytest.fixture(scope='module')
@@ -144,6 +157,43 @@ def test_blocks_of_a_folder_are_averaged_as_a_slow_loop_over_its_data_set(tmp_pa
     np.testing.assert_allclose(result['probability_tree'], expected[:, 1], atol=1e-5)
     sure = abs(expected[:, 0] - 0.5) > 1e-4
     assert (result.classification == np.array([2, 5])[expected.argmax(1)])[sure].all()
+
+
+def refined(minkunet, source, target, refinement):
+    label_file(source, target, minkunet, Outputs(probabilities=True), refinement=refinement, chunk_points=1000)
+    fields = np.load(target.with_suffix('.npz'))
+    return np.stack([fields[name] for name in probability_names(minkunet.inputs.classes)], axis=1)
+
+
+def test_clicks_are_a_prior(minkunet, tmp_path):
+    source = scan(tmp_path)
+    clicks = [Click(number % 2, None, 50 * number) for number in range(20)]
+    plain, none, weak, strong = (
+        refined(minkunet, source, tmp_path / str(number) / source.name, refinement)
+        for number, refinement in enumerate([AS_PREDICTED, Refinement(clicks, prior_exponent=0.), Refinement(clicks),
+                                             Refinement(clicks, prior_exponent=1.)]))
+    np.testing.assert_allclose(none, plain, atol=1e-6)
+    for probabilities in (weak, strong):
+        assert (probabilities[range(0, 1000, 50), np.arange(20) % 2] == 1).all(), 'what was clicked is certain'
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    clicked_classes = [probabilities[:, :2].sum() for probabilities in (plain, weak, strong)]
+    assert clicked_classes == sorted(clicked_classes) and clicked_classes[0] < clicked_classes[2] - 10
+
+    settings = GraphSettings.of(read_point_cloud(source))
+    labels = np.full(1500, UNLABELED)
+    labels[0:1000:50] = np.arange(20) % 2
+    cloud = read_point_cloud(source)
+    prior = propagate_labels(cloud.xyz, labels, 19, np.clip(cloud.fields['intensity'] / settings.scale, 0, 1))
+    np.testing.assert_allclose(weak, weighted_by_prior(plain, prior, 0.5), atol=1e-5)
+
+
+def test_probabilities_are_averaged_along_surfaces(minkunet, tmp_path):
+    source = scan(tmp_path)
+    plain, smooth = (refined(minkunet, source, tmp_path / str(number) / source.name, Refinement(smooth=bool(number)))
+                     for number in range(2))
+    cloud = read_point_cloud(source)
+    np.testing.assert_allclose(smooth, smoothed(GraphSettings.of(cloud).graph(cloud), plain), atol=1e-5)
+    assert abs(smooth - plain).max() > 0.01
 
 
 @pytest.mark.parametrize('content, error, message', [

@@ -97,12 +97,7 @@ def clicked_points(description: Description, clicks: FolderClicks, files: Dict[s
     """
     found, all_resolved = {}, {}
     for file, points in files.items():
-        of_file = clicks.clicks[file]
-        index, resolved = np.empty(0, int), resolve_clicks([], np.empty((0, 3)), description.click_radius)
-        if of_file:
-            index, resolved = _resolve(of_file, points, description.click_radius)
-        labelled = resolved.labels >= 0
-        found[file], all_resolved[file] = ClickedPoints(index[labelled], resolved.labels[labelled]), resolved
+        found[file], all_resolved[file] = clicked_points_of(clicks.clicks[file], points, description.click_radius)
     names = list(description.classes)
     for complaint in click_complaints(all_resolved, names):
         print_log(complaint, logger='current', level=logging.WARNING)
@@ -113,6 +108,22 @@ def clicked_points(description: Description, clicks: FolderClicks, files: Dict[s
                         f'{", ".join(list(files)[:3])}{", ..." if len(files) > 3 else ""}. Click there, or check '
                         f'the coordinates and click_radius ({description.click_radius:g} m).')
     return found
+
+
+def clicked_points_of(clicks: Sequence[Click], points: Iterable[NumberedPoints],
+                      radius: float) -> Tuple[ClickedPoints, ResolvedClicks]:
+    """The points of one file that its clicks label, and what the clicks hit, miss and contradict.
+
+    Args:
+        clicks: those of the file.
+        points: of the file; a point may come twice.
+        radius: how far a click may be from its point, metres.
+    """
+    index, resolved = np.empty(0, int), resolve_clicks([], np.empty((0, 3)), radius)
+    if clicks:
+        index, resolved = _resolve(clicks, points, radius)
+    labelled = resolved.labels >= 0
+    return ClickedPoints(index[labelled], resolved.labels[labelled]), resolved
 
 
 def _as_text(table: Table) -> str:

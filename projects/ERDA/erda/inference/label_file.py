@@ -17,9 +17,14 @@ from ..clouds.cloud_files import (
 )
 from ..clouds.feature_ranges import SAMPLED_POINTS, far_features, ranges_of
 from ..clouds.features import find_field
+from ..weak_labels.click_labels import Click
+from ..weak_labels.label_propagation import weighted_by_prior
+from ..weak_labels.surface_graph import smoothed
 from .block_prediction import BlockLayout, predict_blocks
 from .errors import InferenceError
+from .given_clicks import CLICK_RADIUS, clicked_points_of_file
 from .segmentor import Segmentor
+from .stored_propagation import GraphSettings, propagate_in_blocks
 from .tile_store import TileStore
 
 # Formats in which 'classification' is the file's own field for a class, so that other programs find it.
@@ -38,6 +43,24 @@ class Outputs(NamedTuple):
 CLASS_ONLY = Outputs()
 
 
+class Refinement(NamedTuple):
+    """What is done with the network's probabilities before the class is chosen.
+
+    Attributes:
+        clicks: of the file; their labels travel along surfaces and become a prior.
+        click_radius: how far a click may be from its point, metres.
+        prior_exponent: how much the prior counts, see :func:`erda.weak_labels.label_propagation.weighted_by_prior`.
+        smooth: average the probabilities along surfaces, see :func:`erda.weak_labels.surface_graph.smoothed`.
+    """
+    clicks: Sequence[Click] = ()
+    click_radius: float = CLICK_RADIUS
+    prior_exponent: float = 0.5
+    smooth: bool = False
+
+
+AS_PREDICTED = Refinement()
+
+
 def label_file(source: Path,
                target: Path,
                segmentor: Segmentor,
@@ -46,6 +69,7 @@ def label_file(source: Path,
                chunk_points: int = 1_000_000,
                advance: Callable[[str, int, int], None] = lambda stage, points, total: None,
                inform: Callable[[str], None] = lambda sentence: None,
+               refinement: Refinement = AS_PREDICTED,
                columns: Optional[Sequence[str]] = None) -> None:
     """Write a copy of a file with the class of every point; it appears only when complete.
 
@@ -62,9 +86,10 @@ def label_file(source: Path,
         outputs: what else to write.
         layout: how to cut the file into blocks; the network's own if ``None``.
         chunk_points: points that are read and written at a time.
-        advance: called with ``'reading'``, ``'predicting'`` or ``'writing'``, the points just done, and all points (0
-            while they are not known).
+        advance: called with ``'reading'``, ``'predicting'``, ``'propagating'`` or ``'writing'``, the points just done,
+            and all points (0 while they are not known).
         inform: called before anything is predicted with a sentence on each thing that will not be as one expects.
+        refinement: what is done with the probabilities.
         columns: names of the columns of a ``.bin`` file, see :func:`count_points`.
 
     Raises:
@@ -72,49 +97,53 @@ def label_file(source: Path,
         InferenceError: if the file has not what the network needs.
     """
     try:
-        _label_file(source, target, segmentor, outputs, layout, chunk_points, advance, inform, columns)
+        _label_file(source, target, segmentor, outputs, layout, chunk_points, advance, inform, refinement, columns)
     except InferenceError as error:
         raise InferenceError(f'{source}: {error}.') from error
 
 
 def _label_file(source: Path, target: Path, segmentor: Segmentor, outputs: Outputs, layout: Optional[BlockLayout],
                 chunk_points: int, advance: Callable[[str, int, int], None], inform: Callable[[str], None],
-                columns: Optional[Sequence[str]]) -> None:
+                refinement: Refinement, columns: Optional[Sequence[str]]) -> None:
     inputs = segmentor.inputs
-    own_field = source.suffix.lower() in OWN_CLASS_FIELD
-    class_field = 'classification' if own_field else f'{PREDICTED}class'
-
     def fields_of(probabilities: np.ndarray) -> Dict[str, np.ndarray]:
-        return point_fields(probabilities, inputs.classes, inputs.raw_values, class_field, outputs)
+        return point_fields(probabilities, inputs.classes, inputs.raw_values, class_field(source), outputs)
 
     each_class = fields_of(np.eye(len(inputs.classes), dtype=np.float32))
-    there = [name for name in field_names(source, columns) if not (own_field and name == class_field)]
-    names = free_names(each_class, there, outputs.prefix, kept=class_field if own_field else None)
-    changes = assumptions(source, columns)
-    changes += check_copy(source, target, {names[name]: values for name, values in each_class.items()}, columns)
-    changes += [f'it has a field {name} of its own; the new one is {new}' for name, new in names.items()
-                if new != outputs.prefix + name and new != name]
-    for change in changes:
-        inform(f'{source}: {change}.')
+    names = names_in_copy(source, target, each_class, inform, outputs.prefix, columns)
     target.parent.mkdir(parents=True, exist_ok=True)
     inputs.begin_file(source, columns)
     layout = layout or inputs.layout
+    clicked = clicked_points_of_file(source, refinement.clicks, inputs.classes, refinement.click_radius, columns)
     with tempfile.TemporaryDirectory(prefix=f'.{target.name}.', dir=target.parent) as folder:
-        store = TileStore(Path(folder), layout.block_size, len(inputs.classes))
-        fields, samples = None, []
+        store, prior = TileStore(Path(folder), layout.block_size, len(inputs.classes)), None
+        fields: List[str] = []
+        samples = []
         for chunk in iter_point_cloud(source, chunk_points, columns):
-            if fields is None:
-                fields = inputs.fields_of(chunk.fields)
-            store.add(chunk, fields)
+            if not store.num_points:
+                fields, surfaces = inputs.fields_of(chunk.fields), GraphSettings.of(chunk)
+            store.add(chunk, surfaces.fields_with(fields))
             samples.append(inputs.features(_some_points(chunk, fields)))
             advance('reading', len(chunk.xyz), 0)
         for sentence in far_features(ranges_of(samples), segmentor.trained_ranges):
             inform(f'{source}: {sentence}.')
-        predict_blocks(store, layout, segmentor.probabilities,
-                       lambda points: advance('predicting', points, store.num_points))
+
+        def predict(cloud: PointCloud) -> np.ndarray:
+            of_network = {name: cloud.fields[name] for name in fields}
+            probabilities = segmentor.probabilities(PointCloud(cloud.xyz, of_network))
+            return smoothed(surfaces.graph(cloud), probabilities) if refinement.smooth else probabilities
+
+        predict_blocks(store, layout, predict, lambda points: advance('predicting', points, store.num_points))
+        if len(clicked.index):
+            prior = propagate_in_blocks(store, clicked, surfaces, Path(tempfile.mkdtemp(dir=folder)),
+                                        advance=lambda points: advance('propagating', points, store.num_points))
 
         def new_fields() -> Iterator[Dict[str, np.ndarray]]:
+            start = 0
             for probabilities in store.probabilities():
+                points = slice(start, start := start + len(probabilities))
+                if prior is not None:
+                    probabilities = weighted_by_prior(probabilities, prior.labels(points), refinement.prior_exponent)
                 yield {names[name]: values for name, values in fields_of(probabilities).items()}
                 advance('writing', len(probabilities), store.num_points)
 
@@ -124,6 +153,16 @@ def _label_file(source: Path, target: Path, segmentor: Segmentor, outputs: Outpu
 def _some_points(chunk: PointCloud, fields: Sequence[str]) -> PointCloud:
     rows = slice(None, None, max(len(chunk.xyz) // SAMPLED_POINTS, 1))
     return PointCloud(chunk.xyz[rows], {name: chunk.fields[name][rows] for name in fields})
+
+
+def class_field(path: Path) -> str:
+    """Name of the field that the class goes to in a file of this format."""
+    return 'classification' if path.suffix.lower() in OWN_CLASS_FIELD else f'{PREDICTED}class'
+
+
+def label_values(values: Sequence[int]) -> np.ndarray:
+    """Label values in the type that files get them in: uint8, or int32 if one needs it."""
+    return np.asarray(values, dtype=np.uint8 if min(values) >= 0 and max(values) <= 255 else np.int32)
 
 
 def point_fields(probabilities: np.ndarray, classes: Sequence[str], raw_values: Sequence[int], class_field: str,
@@ -137,18 +176,43 @@ def point_fields(probabilities: np.ndarray, classes: Sequence[str], raw_values: 
         class_field: name of the field of the class.
         outputs: what is asked for beside class and confidence.
 
-    Returns: ``[n]`` each: the class (uint8, or int32 if a value needs it), ``confidence`` (the largest probability),
+    Returns: ``[n]`` each: the class, ``confidence`` (the largest probability),
         ``entropy`` in nats, and ``probability_NAME`` of each class, float32.
     """
-    small = min(raw_values) >= 0 and max(raw_values) <= 255
-    values = np.asarray(raw_values, dtype=np.uint8 if small else np.int32)
-    fields = {class_field: values[probabilities.argmax(axis=1)], 'confidence': probabilities.max(axis=1)}
+    fields = {class_field: label_values(raw_values)[probabilities.argmax(axis=1)],
+              'confidence': probabilities.max(axis=1)}
     if outputs.entropy:
         log = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
         fields['entropy'] = -(probabilities * log).sum(axis=1)
     if outputs.probabilities:
         fields.update(zip(probability_names(classes), probabilities.T))
     return fields
+
+
+def names_in_copy(source: Path, target: Path, fields: Dict[str, np.ndarray], inform: Callable[[str], None],
+                  prefix: str = '', columns: Optional[Sequence[str]] = None) -> Dict[str, str]:
+    """The name of each new field in the copy of a file; whether that can be written is found out first.
+
+    Args:
+        source: file.
+        target: its copy.
+        fields: a few values of each, the smallest and the largest among them.
+        inform: called with a sentence on each thing that will not be as one expects.
+        prefix: what the names of new fields begin with.
+        columns: names of the columns of a ``.bin`` file, see :func:`count_points`.
+
+    Raises:
+        PointCloudError: if the source cannot be read or the target cannot be written.
+    """
+    own = class_field(source) if source.suffix.lower() in OWN_CLASS_FIELD else None
+    names = free_names(fields, (name for name in field_names(source, columns) if name != own), prefix, kept=own)
+    changes = assumptions(source, columns)
+    changes += check_copy(source, target, {names[name]: values for name, values in fields.items()}, columns)
+    changes += [f'it has a field {name} of its own; the new one is {new}' for name, new in names.items()
+                if new not in (prefix + name, name)]
+    for change in changes:
+        inform(f'{source}: {change}.')
+    return names
 
 
 def free_names(wanted: Iterable[str], taken: Iterable[str], prefix: str = '',

@@ -11,7 +11,7 @@ from mmengine.dataset import Compose
 from torch import Tensor
 
 from ..clouds.cloud_files import PointCloud, PointCloudError
-from ..clouds.description import read_description
+from ..clouds.description import Description, read_description
 from ..clouds.feature_ranges import FeatureRange, loaded_features
 from ..clouds.features import feature_dims, field_name, fields_of_feature, local_points
 from ..clouds.folder_dataset import LoadPointCloudBlock, PointCloudFolderDataset
@@ -39,6 +39,7 @@ class ModelInputs(metaclass=ABCMeta):
         classes: K names.
         raw_values: the label value that stands for each class in files.
         usual_ranges: where the values of each feature lie in files of this kind, if that is known.
+        description: of the folder that the network was trained on, if it has one.
 
     Raises:
         InferenceError: if the pipeline changes points in an unknown way.
@@ -47,6 +48,7 @@ class ModelInputs(metaclass=ABCMeta):
     classes: List[str]
     raw_values: List[int]
     usual_ranges: Mapping[str, FeatureRange] = {}
+    description: Optional[Description] = None
 
     def __init__(self, pipeline: Sequence[dict]) -> None:
         steps = [step for step in pipeline[1:] if step['type'] not in LABELS_AND_PACKING]
@@ -108,7 +110,7 @@ class FolderInputs(ModelInputs):
             description = read_description(Path(dataset['data_root']) / dataset.get('ann_file', 'erda.yaml'))
         except DataError as error:
             raise InferenceError(str(error).removesuffix('.')) from error
-        self._description = description
+        self.description, self._scale_of = description, description.scale_of
         self._features, self._scale = description.features, description.scale
         self.layout = WHOLE_SCAN
         if description.block_size is not None:
@@ -120,7 +122,7 @@ class FolderInputs(ModelInputs):
             raise InferenceError(str(error)) from error
 
     def begin_file(self, path: Path, columns: Optional[Sequence[str]] = None) -> None:
-        self._scale = self._description.scale_of(path, columns)
+        self._scale = self._scale_of(path, columns)
 
     def fields_of(self, names: Iterable[str]) -> List[str]:
         names = list(names)

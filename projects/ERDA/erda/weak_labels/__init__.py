@@ -1,4 +1,4 @@
-"""Which labels may be seen: budgets, clicks, stored masks, ``WeakLabelDataset``, ``ApplyWeakLabels``."""
+"""Which labels may be seen, and how far they carry: budgets, clicks, masks, propagation, ``WeakLabelDataset``."""
 from .apply_weak_labels import ApplyWeakLabels
 from .budgets import (
     BUDGETS,
@@ -18,6 +18,7 @@ from .budgets import (
     scan_rng,
 )
 from .grid_subsampling import grid_subsample, voxel_coors, voxel_keys
+from .label_propagation import PropagatedLabels, propagate_labels
 from .mark_hidden_labels import HiddenLabels, MarkHiddenLabels, hidden_labels
 from .mask_writer import verify_masks, write_masks
 from .point_list_budget import PointListBudget
@@ -29,8 +30,9 @@ from .weak_label_dataset import WeakLabelDataset, WeakScan
 
 __all__ = [
     'BUDGETS', 'UNLABELED', 'ApplyWeakLabels', 'Budget', 'FrameBudget', 'GivenLabels', 'HiddenLabels',
-    'MarkHiddenLabels', 'PerClassBudget', 'PerScanBudget', 'PointBudget', 'PointListBudget', 'RatioBudget',
-    'ReadReport', 'ReadScan', 'Scan', 'ScribbleBudget', 'StoredMasks', 'WeakIndoorPatchPointSample',
+    'MarkHiddenLabels', 'PerClassBudget', 'PerScanBudget', 'PointBudget', 'PointListBudget', 'PropagatedLabels',
+    'RatioBudget', 'ReadReport', 'ReadScan', 'Scan', 'ScribbleBudget', 'StoredMasks', 'WeakIndoorPatchPointSample',
     'WeakLabelDataset', 'WeakScan', 'count_per_class', 'grid_subsample', 'hidden_labels', 'is_class', 'is_labelled',
-    'scan_name', 'scan_rng', 'scans_of_batch', 'verify_masks', 'voxel_coors', 'voxel_keys', 'write_masks'
+    'propagate_labels', 'scan_name', 'scan_rng', 'scans_of_batch', 'verify_masks', 'voxel_coors', 'voxel_keys',
+    'write_masks'
 ]

@@ -1,0 +1,73 @@
+#!/usr/bin/env python
+"""Label point cloud files from clicks alone: python tools/propagate_labels.py INPUT... -o DIR.
+
+Labels travel along surfaces: each point gets the class of the click that is nearest on the surface, in seconds and
+without a network. Each output has every point and attribute of its input, the class in the field 'classification' of
+LAS and LAZ files, in a .label file beside .bin files, and in 'predicted_class' elsewhere, and its confidence.
+DIR/classes.csv says which number is which class. A field that the input has stays: a new one takes another name, which
+is printed.
+"""
+import argparse
+from pathlib import Path
+
+import erda  # noqa: F401  Installs what mmdet3d lacks here.
+from erda.clouds.click_files import find_click_files
+from erda.command_line import add_columns_argument, stop
+from erda.files.data_error import DataError
+from erda.inference.class_codes import output_codes, write_legend
+from erda.inference.errors import InferenceError
+from erda.inference.file_batch import Advance, Say, end_with, label_files
+from erda.inference.file_pairs import file_pairs
+from erda.inference.propagated_file import propagate_file, read_clicked_files
+from erda.inference.stored_propagation import LAYOUT
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('inputs', nargs='+', type=Path, metavar='INPUT', help='files, or folders of files')
+    parser.add_argument('-o', '--out', type=Path, required=True, metavar='DIR', help='folder of the labelled files')
+    parser.add_argument('--clicks', type=Path, nargs='+', metavar='PATH',
+                        help='labelled points, tables or folders (default: those of erda.yaml in the folder)')
+    parser.add_argument('--min-confidence', type=float, default=0., metavar='P',
+                        help='points with a lower confidence stay unlabelled (default: %(default)s)')
+    parser.add_argument('--voxel-size', type=float, metavar='METRES',
+                        help='detail of the surfaces (default: 0.1 for dense street scans, 0.3 for others)')
+    parser.add_argument('--max-points', type=int, default=LAYOUT.max_points,
+                        help='points of a block, margin included; less takes less memory (default: %(default)s)')
+    add_columns_argument(parser)
+    parser.add_argument('--overwrite', action='store_true', help='replace outputs that exist')
+    args = parser.parse_args()
+    if not 0 <= args.min_confidence <= 1:
+        parser.error('--min-confidence must be from 0 to 1')
+    if (args.voxel_size or 1) <= 0 or args.max_points < 1:
+        parser.error('--voxel-size and --max-points must be positive')
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    try:
+        pairs = file_pairs(args.inputs, args.out, args.overwrite)
+        # A table of clicks looks like a table of points.
+        tables = {path.resolve() for path in find_click_files(args.clicks)} if args.clicks else set()
+        pairs = [pair for pair in pairs if pair.source.resolve() not in tables]
+        sources = [source for source, _ in pairs]
+        clicked = read_clicked_files(args.inputs, sources, args.clicks)
+        clicked = clicked._replace(values=output_codes(clicked.classes, clicked.values, sources),
+                                   columns=args.columns or clicked.columns)
+        legend = write_legend(args.out, clicked.classes, clicked.values, args.overwrite)
+    except (DataError, InferenceError, OSError) as error:  # OSError: a folder that cannot be written
+        stop(str(error))
+    print(f'{sum(map(len, clicked.clicks.values()))} clicks. {legend} says which number is which class; '
+          f'{clicked.unlabelled} is no label.')
+
+    def label(source: Path, target: Path, advance: Advance, say: Say) -> None:
+        for remark in propagate_file(source, target, clicked, args.min_confidence, args.voxel_size, args.max_points,
+                                     advance=advance, inform=say):
+            say(f'{source}: {remark}')
+
+    end_with(label_files(pairs, label, args.max_points), len(pairs))
+
+
+if __name__ == '__main__':
+    main()
