@@ -11,7 +11,7 @@ demo: install
 	$(BIN)/python tools/benchmark.py projects/ERDA/benchmarks/demo.yaml
 
 test: install
-	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 lint: install
 	$(BIN)/ruff check .
