@@ -87,6 +87,12 @@ def main() -> None:
         with stop_at_bad_settings(args.config):
             segmentor = Segmentor(load_config(args.config, cfg_options=args.cfg_options), args.checkpoint, args.device)
         inputs = segmentor.inputs
+        given = dict(block_size=args.block_size, overlap=args.overlap, max_points=args.max_points)
+        layout = inputs.layout._replace(**{key: value for key, value in given.items() if value is not None})
+        if args.block_size:
+            layout = layout._replace(whole=False)
+        if layout.overlap > layout.block_size / 2:
+            stop(f'An overlap of {layout.overlap:g} m is more than half of a block of {layout.block_size:g} m.')
         clicks = given_clicks(args.clicks, segmentor, [source for source, _ in pairs])
         codes = output_codes(inputs.classes, inputs.raw_values, [source for source, _ in pairs])
         legend = write_legend(args.out, inputs.classes, codes, args.overwrite)
@@ -96,16 +102,9 @@ def main() -> None:
         print('A LAS file has a point format below 6, whose classes end at 31, so some classes get other codes: see '
               f'{legend}', file=sys.stderr)
         inputs.raw_values = codes
-    given = dict(block_size=args.block_size, overlap=args.overlap, max_points=args.max_points)
-    layout = segmentor.inputs.layout._replace(**{key: value for key, value in given.items() if value is not None})
-    if args.block_size:
-        layout = layout._replace(whole=False)
-    if layout.overlap > layout.block_size / 2:
-        stop(f'An overlap of {layout.overlap:g} m is more than half of a block of {layout.block_size:g} m.')
     outputs = Outputs(args.entropy, args.probabilities, args.prefix)
     refinement = Refinement((), inputs.description.click_radius if inputs.description else AS_PREDICTED.click_radius,
                             args.prior_exponent, args.smooth)
-
     columns = args.columns or (inputs.description.columns if inputs.description else None)
 
     def label(source: Path, target: Path, advance: Advance, say: Say) -> None:

@@ -22,8 +22,10 @@ def test_a_broken_file_does_not_stop_the_others(tmp_path):
     (scans / 'broken.las').write_bytes(b'LASF')
     (scans / 'broken.ply').write_bytes(b'not ply')
     write_copc(scans / 'a.copc.laz', origin=np.zeros(3))
-    done = run('tools/infer.py', tmp_path / 'tiny.py', tmp_path / 'random.pth', scans, '-o', tmp_path / 'out',
-               '--entropy')
+    command = ['tools/infer.py', tmp_path / 'tiny.py', tmp_path / 'random.pth', scans, '-o', tmp_path / 'out']
+    done = run(*command, '--block-size', 1, '--overlap', 2)
+    assert done.returncode == 2 and 'more than half of a block' in done.stderr and not (tmp_path / 'out').exists()
+    done = run(*command, '--entropy')
     assert done.returncode == 1 and 'Traceback' not in done.stderr, done.stderr
     lines = done.stderr.splitlines()
     assert lines[-1] == '2 of 5 files are not labelled.'

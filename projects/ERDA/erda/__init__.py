@@ -7,14 +7,14 @@ Modules:
     ops: portable kernels, so that all of it runs without a compiled mmcv and on any device
     losses: pseudo-label and prediction to loss
     pseudo_labels: features to pseudo-label logits
-    weak_labels: which labels may be seen: budgets, clicks, stored masks, the dataset wrapper
+    weak_labels: which labels may be seen, and how far they carry: budgets, clicks, masks, propagation, the wrapper
     voxelization: points to voxels without losing a label
     synthetic: streets and rooms that we make
     clouds: users' own files: formats, blocks, features, descriptions, the folder dataset
     datasets: benchmarks: their preparation and what mmdet3d lacks of them
     heads: the seam in the segmentor: a mixin and a head for each of mmdet3d
     zoo: checkpoints: safe files, downloads, publication
-    inference: trained networks on files of any size
+    inference: files of any size: labels from a network or from clicks alone, and points to label next
     evaluation: what a run reports: scores, tables, pictures
     hooks: what happens around the steps of a training
     benchmark: matrices of trainings

@@ -1,1 +1,1 @@
-"""Trained networks on files of any size."""
+"""Files of any size: labels from a network or from clicks alone, and points to label next."""

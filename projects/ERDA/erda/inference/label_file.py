@@ -106,6 +106,7 @@ def _label_file(source: Path, target: Path, segmentor: Segmentor, outputs: Outpu
                 chunk_points: int, advance: Callable[[str, int, int], None], inform: Callable[[str], None],
                 refinement: Refinement, columns: Optional[Sequence[str]]) -> None:
     inputs = segmentor.inputs
+
     def fields_of(probabilities: np.ndarray) -> Dict[str, np.ndarray]:
         return point_fields(probabilities, inputs.classes, inputs.raw_values, class_field(source), outputs)
 
@@ -118,11 +119,15 @@ def _label_file(source: Path, target: Path, segmentor: Segmentor, outputs: Outpu
     with tempfile.TemporaryDirectory(prefix=f'.{target.name}.', dir=target.parent) as folder:
         store, prior = TileStore(Path(folder), layout.block_size, len(inputs.classes)), None
         fields: List[str] = []
+        stored: List[str] = []
         samples = []
         for chunk in iter_point_cloud(source, chunk_points, columns):
             if not store.num_points:
-                fields, surfaces = inputs.fields_of(chunk.fields), GraphSettings.of(chunk)
-            store.add(chunk, surfaces.fields_with(fields))
+                stored = fields = inputs.fields_of(chunk.fields)
+                if refinement.smooth or len(clicked.index):
+                    surfaces = GraphSettings.of(chunk)
+                    stored = surfaces.fields_with(fields)
+            store.add(chunk, stored)
             samples.append(inputs.features(_some_points(chunk, fields)))
             advance('reading', len(chunk.xyz), 0)
         for sentence in far_features(ranges_of(samples), segmentor.trained_ranges):
