@@ -31,6 +31,7 @@ class Wishes(NamedTuple):
         codes: ``'asprs'`` or ``'as-they-are'``, what numbers of classes mean.
         unlabelled: values of labels that nobody gave.
         columns: names of the columns of ``.bin`` files.
+        block_size: side of the blocks that larger files are cut into, metres.
     """
     clicks: Tuple[Path, ...] = ()
     label_field: Optional[str] = None
@@ -39,6 +40,7 @@ class Wishes(NamedTuple):
     codes: Optional[str] = None
     unlabelled: Optional[Tuple[LabelValue, ...]] = None
     columns: Optional[Sequence[str]] = None
+    block_size: Optional[float] = None
 
 
 class Starter(NamedTuple):
@@ -113,7 +115,7 @@ param_scheduler = [
 def _description(report: FolderReport, wishes: Wishes, remarks: List[str]) -> str:
     classes, unlabelled, void = _label_values(report, wishes, remarks)
     features, scale = _features(report, remarks)
-    block_size = _block_size(report)
+    block_size = wishes.block_size or _block_size(report)
     lines = ['# What ERDA reads from this folder. Paths are relative to it.', '',
              '# Name of a class: its values in the label field; labelled files get the first number of them.',
              'classes:',
