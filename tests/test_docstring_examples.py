@@ -33,6 +33,7 @@ MODULES = (
     'weak_labels.budgets',
     'weak_labels.grid_subsampling',
     'weak_labels.point_suggestion',
+    'weak_labels.spread_budget',
     'weak_labels.surface_graph',
 )
 
