@@ -23,18 +23,21 @@ MODULES = (
     'evaluation.predictions',
     'evaluation.test_report',
     'files.whole_file',
+    'heads.turned_points',
     'hooks.weak_class_weight_hook',
     'inference.label_file',
     'losses.functional',
     'ops.sparse_conv',
     'ops.unique_coors',
     'pseudo_labels.cosine_similarity',
+    'pseudo_labels.propagated_prior',
     'voxelization.voxel_labels',
     'weak_labels.budgets',
     'weak_labels.grid_subsampling',
     'weak_labels.point_suggestion',
     'weak_labels.spread_budget',
     'weak_labels.surface_graph',
+    'weak_labels.unlabelled_codes',
 )
 
 

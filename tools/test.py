@@ -65,8 +65,14 @@ def parse_args() -> argparse.Namespace:
                         'several checkpoints to DIR/NAME')
     parser.add_argument('--new-scenes-only', action='store_true',
                         help='leave out the hidden labels of the training scans, which take as long as those scans do')
+    parser.add_argument('--prior-exponent', type=float, metavar='BETA',
+                        help='probabilities on your clouds are multiplied by the labels of training, propagated along '
+                        "surfaces, to this power (default: the config's decode_head.prior_exponent, or 0)")
     parser.add_argument('--tta', action='store_true', help='average predictions over flips, rotations and scales')
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.prior_exponent and (args.tta or args.prior_exponent < 0):
+        parser.error('--prior-exponent must not be negative, and does not go together with --tta')
+    return args
 
 
 def main() -> None:
@@ -104,7 +110,8 @@ def test(args: argparse.Namespace, cfg: Config) -> None:
             labels = labels_of(checkpoint, cfg, counted)
             clouds = None
             if has_labels(dataset) and not args.new_scenes_only:
-                clouds = test_your_clouds(test_cfg, checkpoint, labels)
+                exponent = prior_exponent(args, cfg)
+                clouds = test_your_clouds(test_cfg, checkpoint, labels, exponent)
             confusion = run_test(test_cfg, checkpoint, folder)
         except DataError as error:
             stop(error.plain_message)
@@ -130,15 +137,23 @@ def test(args: argparse.Namespace, cfg: Config) -> None:
         update_marked(*table, as_report(results, command))
 
 
-def test_your_clouds(test_cfg: Config, checkpoint: str, labels: TrainedLabels) -> Union[YourClouds, str, None]:
+def prior_exponent(args: argparse.Namespace, cfg: Config) -> float:
+    """How much propagated labels count in predictions of your clouds: as much as in training, if nobody says."""
+    if args.prior_exponent is not None:
+        return args.prior_exponent
+    return 0.0 if args.tta else cfg.model.decode_head.get('prior_exponent', 0.0)
+
+
+def test_your_clouds(test_cfg: Config, checkpoint: str, labels: TrainedLabels,
+                     exponent: float) -> Union[YourClouds, str, None]:
     """The test on hidden labels of the training scans, or why there is none; ``None`` in another process."""
     try:
-        cfg = config_for_hidden_labels(test_cfg, labels)
+        cfg = config_for_hidden_labels(test_cfg, labels, exponent)
     except NoHiddenLabels as error:
         return str(error)
     print('Your clouds: the training scans, where training saw no label (--new-scenes-only leaves them out)')
     confusion = run_test(cfg, checkpoint)
-    return confusion if confusion is None else YourClouds(confusion, len(build_test_set(cfg)))
+    return confusion if confusion is None else YourClouds(confusion, len(build_test_set(cfg)), exponent)
 
 
 def warn_of_ranges(dataset: Any, trained: Dict[str, FeatureRange], checkpoint: str) -> None:

@@ -9,12 +9,15 @@ from mmdet3d.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from erda.config import ConfigError
 from erda.evaluation.checkpoint_test import build_test_set, config_for_test, run_test
+from erda.evaluation.confusion_metric import ConfusionMatrixMetric, confusion_matrix
 from erda.evaluation.hidden_label_test import NoHiddenLabels, config_for_hidden_labels
 from erda.evaluation.predictions import SavePredictions
 from erda.evaluation.trained_labels import TrainedLabels, trained_labels
 from erda.evaluation.training_set import build_training_set
 from erda.weak_labels import UNLABELED
+from erda.weak_labels.label_propagation import weighted_by_prior
 
 MINKUNET = 'projects/ERDA/configs/minkunet_erda_1pct.py'
 POINTNET = 'projects/ERDA/configs/pointnet2_ssg_erda_1pct_s3dis.py'
@@ -76,6 +79,39 @@ def test_labels_of_the_checkpoint_count(tiny):
         dataset = build_test_set(config_for_hidden_labels(test_cfg, labels))
         truth = dataset[0]['data_samples'].eval_ann_info['pts_semantic_mask']
         assert (truth < 19).mean() == pytest.approx(0.9 * (1 - ratio), abs=0.03)  # a tenth of the points is void
+
+
+def test_predictions_times_propagated_labels(tiny, monkeypatch):
+    cfg, test_cfg, checkpoint = tiny(**{'train_dataloader.dataset.propagation': dict(intensity_dim=3)})
+    training, logits = build_training_set(copy.deepcopy(cfg)), []
+    monkeypatch.setattr(ConfusionMatrixMetric, 'process', keep_logits(logits, ConfusionMatrixMetric.process))
+    confusion = run_test(config_for_hidden_labels(test_cfg, trained_labels({}, cfg), prior_exponent=0.5), checkpoint)
+    expected = np.zeros_like(confusion)
+    for path, of_scan in logits:
+        idx, = [idx for idx in training.scans().values() if training.get_data_info(idx)['lidar_path'] == path]
+        seen, truth = training.load_scan_with_truth(idx)
+        prior = training.propagate.propagated(*seen)
+        predicted = weighted_by_prior(of_scan[:19].T.softmax(dim=1).numpy(), prior, 0.5).argmax(axis=1)
+        hidden = np.where(seen.labels == UNLABELED, truth, 19)
+        expected += confusion_matrix(predicted, hidden, len(confusion), 19)
+        assert (predicted != of_scan[:19].argmax(dim=0).numpy()).any()
+    assert len(logits) == len(training.scans())
+    np.testing.assert_array_equal(confusion, expected)
+
+
+def keep_logits(logits, process):
+
+    def keep(self, data_batch, data_samples):
+        logits.extend((sample['lidar_path'], sample['pts_seg_logits']['pts_seg_logits']) for sample in data_samples)
+        process(self, data_batch, data_samples)
+
+    return keep
+
+
+def test_a_prior_needs_propagation(tiny):
+    cfg, test_cfg, _ = tiny()
+    with pytest.raises(ConfigError, match='propagation=dict'):
+        config_for_hidden_labels(test_cfg, trained_labels({}, cfg), prior_exponent=0.5)
 
 
 def folder_of_tables(folder, label='2'):

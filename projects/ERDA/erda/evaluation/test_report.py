@@ -24,9 +24,11 @@ class YourClouds(NamedTuple):
     Attributes:
         confusion: ``[K, K + 1]``, see :func:`confusion_matrix`, of the points whose label training did not see.
         scans: how many were tested.
+        prior_exponent: how much propagated labels counted in the predictions.
     """
     confusion: np.ndarray
     scans: int
+    prior_exponent: float = 0.0
 
 
 class CheckpointResult(NamedTuple):
@@ -138,6 +140,9 @@ def notes(results: Sequence[CheckpointResult], command: str) -> List[str]:
         lines.append(f'{name}{result.checkpoint}{digest}, {_labels(result.labels)}.')
         if isinstance(result.your_clouds, str):
             lines.append(f'{name}your clouds are left out: {result.your_clouds}.')
+        elif result.your_clouds and result.your_clouds.prior_exponent:
+            lines.append(f'{name}on your clouds, probabilities are multiplied by propagated labels to the power '
+                         f'{result.your_clouds.prior_exponent:g}.')
     absent = [name for name, points in zip(first.classes, first.scores.support) if not points]
     if absent:
         mious = ', '.join(_percent(seg_metric_miou(result)) for result in results)
@@ -237,7 +242,8 @@ def _your_clouds(result: CheckpointResult) -> Optional[dict]:
     scores = segmentation_scores(confusion, result.ignore_index)
     return dict(miou_of_occurring=_plain(scores.miou), accuracy=_plain(scores.overall_accuracy),
                 iou={name: _plain(iou) for name, iou in zip(result.classes, scores.iou)},
-                confusion=confusion.tolist(), scans=result.your_clouds.scans)
+                confusion=confusion.tolist(), scans=result.your_clouds.scans,
+                prior_exponent=result.your_clouds.prior_exponent)
 
 
 def _labels(labels: TrainedLabels) -> str:

@@ -15,7 +15,9 @@ from ..config import ConfigError
 from ..evaluation.prediction_quality import prediction_quality
 from ..heads import classify_points
 from ..heads.classified_points import evaluation_mode
-from ..weak_labels import UNLABELED, WeakLabelDataset, hidden_labels
+from ..pseudo_labels import propagated_prior
+from ..weak_labels import UNLABELED, WeakLabelDataset
+from ..weak_labels.unlabelled_codes import decoded
 from .second_view_hook import SecondViewHook
 
 
@@ -23,6 +25,8 @@ class _Scan(NamedTuple):
     points: Tensor
     hidden: Tensor  # [N] bool
     classes: Tensor  # [N]
+    propagated: Tensor  # [N]
+    confidence: Tensor  # [N]
 
 
 @HOOKS.register_module()
@@ -65,8 +69,9 @@ class PseudoLabelQualityHook(Hook):
             marked = dataset.for_reports()
             chosen = np.random.permutation(len(marked))[:self.num_scans].tolist()
             for item in (marked[idx] for idx in chosen):
-                hidden = hidden_labels(item['data_samples'].gt_pts_seg.pts_semantic_mask)
-                self._scans.append(_Scan(item['inputs']['points'], *hidden))
+                told = decoded(item['data_samples'].gt_pts_seg.pts_semantic_mask)
+                self._scans.append(_Scan(item['inputs']['points'], told.hidden >= 0, told.hidden, told.propagated,
+                                         told.confidence))
         if not any(scan.hidden.any() for scan in self._scans):
             self._scans = []
             runner.logger.info(f'No report on hidden labels: the training set ({dataset.budget}) hides none.')
@@ -98,7 +103,11 @@ class PseudoLabelQualityHook(Hook):
                     seen = call if view is None else view.classify([scan.points])[0]
                     rows = getattr(seen, head.pseudo_labels_from)[scan.hidden]
                     unlabelled = torch.full((len(rows), ), UNLABELED, device=rows.device)
-                    logits.setdefault('pseudo_label', []).append(head.pseudo_labeler(rows, unlabelled))
+                    pseudo_logits = head.pseudo_labeler(rows, unlabelled)
+                    if head.prior_exponent > 0:
+                        prior = propagated_prior(scan.propagated, scan.confidence, pseudo_logits.shape[1])
+                        pseudo_logits = pseudo_logits + head.prior_exponent * prior[scan.hidden].to(pseudo_logits)
+                    logits.setdefault('pseudo_label', []).append(pseudo_logits)
         classes = torch.cat([scan.classes[scan.hidden] for scan in self._scans])
         values = {}
         for side, parts in logits.items():

@@ -23,6 +23,7 @@ from .label_propagation import PropagatedLabels, propagate_labels
 from .mark_hidden_labels import HiddenLabels, MarkHiddenLabels, hidden_labels
 from .mask_writer import verify_masks, write_masks
 from .point_list_budget import PointListBudget
+from .propagate_weak_labels import PropagateWeakLabels
 from .read_scan import ReadReport, ReadScan, scans_of_batch
 from .scribble_budget import ScribbleBudget
 from .spread_budget import SpreadBudget
@@ -32,9 +33,9 @@ from .weak_label_dataset import WeakLabelDataset, WeakScan
 
 __all__ = [
     'BUDGETS', 'UNLABELED', 'ApplyWeakLabels', 'Budget', 'FrameBudget', 'GivenLabels', 'HiddenLabels',
-    'MarkHiddenLabels', 'PerClassBudget', 'PerScanBudget', 'PointBudget', 'PointListBudget', 'PropagatedLabels',
-    'RatioBudget', 'ReadReport', 'ReadScan', 'Scan', 'ScribbleBudget', 'SpreadBudget', 'StoredMasks',
-    'WeakIndoorPatchPointSample', 'WeakLabelDataset', 'WeakScan', 'WholeFile', 'count_per_class', 'grid_subsample',
-    'hidden_labels', 'is_class', 'is_labelled', 'propagate_labels', 'scan_name', 'scan_rng', 'scans_of_batch',
-    'verify_masks', 'voxel_coors', 'voxel_keys', 'write_masks'
+    'MarkHiddenLabels', 'PerClassBudget', 'PerScanBudget', 'PointBudget', 'PointListBudget', 'PropagateWeakLabels',
+    'PropagatedLabels', 'RatioBudget', 'ReadReport', 'ReadScan', 'Scan', 'ScribbleBudget', 'SpreadBudget',
+    'StoredMasks', 'WeakIndoorPatchPointSample', 'WeakLabelDataset', 'WeakScan', 'WholeFile', 'count_per_class',
+    'grid_subsample', 'hidden_labels', 'is_class', 'is_labelled', 'propagate_labels', 'scan_name', 'scan_rng',
+    'scans_of_batch', 'verify_masks', 'voxel_coors', 'voxel_keys', 'write_masks'
 ]
