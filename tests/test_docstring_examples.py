@@ -20,6 +20,7 @@ MODULES = (
     'evaluation.comparison_table',
     'evaluation.confusion_metric',
     'evaluation.marked_table',
+    'evaluation.prediction_quality',
     'evaluation.predictions',
     'evaluation.test_report',
     'files.whole_file',

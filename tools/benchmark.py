@@ -41,7 +41,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--at-once', type=positive, metavar='N',
                         help='trainings at the same time, each on one thread or GPU (default: as many as those)')
     parser.add_argument('--new-scenes-only', action='store_true',
-                        help='do not test on hidden labels of the training scans, which takes as long as those scans do')
+                        help='do not test on hidden labels of the training scans, which takes as long as they do')
     parser.add_argument('--dry-run', action='store_true', help='list the cells and what is left to do')
     parser.add_argument('--table-only', action='store_true', help='tables and pictures of what is finished')
     parser.add_argument('--markdown', type=Path, metavar='FILE',

@@ -121,8 +121,8 @@ def folder_of_tables(folder, label='2'):
         rows = [f'{i},{i % 3},0,{(2, 6)[i % 2] if label else 0}' for i in range(10)]
         (folder / name).write_text('x,y,z,label\n' + '\n'.join(rows) + '\n')
     (folder / 'clicks.csv').write_text('file,index,class\na.csv,0,ground\na.csv,1,building\n')
-    description = dict(classes=dict(ground=[2], building=[6]), features=['xyz'], splits=dict(train=['a.csv'], val=['b.csv']),
-                       clicks=['clicks.csv'])
+    description = dict(classes=dict(ground=[2], building=[6]), features=['xyz'], clicks=['clicks.csv'],
+                       splits=dict(train=['a.csv'], val=['b.csv']))
     if label:
         description['label_field'] = 'label'
     (folder / 'erda.yaml').write_text(yaml.safe_dump(description, sort_keys=False))

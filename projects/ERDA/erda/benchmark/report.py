@@ -73,7 +73,8 @@ def write_report(spec: BenchmarkSpec, runs: Sequence[CellRun], results: Sequence
     console.print(note, markup=False, highlight=False)
     if hidden_rows:
         console.print(as_summary_table(hidden_rows, HIDDEN_LABELS))
-    text = '\n'.join([*map(as_markdown, tables), note, '', *hidden, *label_lines(results), '', '```bash', command, '```', ''])
+    text = '\n'.join([*map(as_markdown, tables), note, '', *hidden, *label_lines(results), '', '```bash', command,
+                      '```', ''])
     write_whole(work_dir / 'table.md', text.encode())
 
     by_class, classes_file = [spec.title], work_dir / 'classes.md'
@@ -129,8 +130,8 @@ def _note(spec: BenchmarkSpec, results: Sequence[CellResult], classes: Sequence[
     if spec.folds:
         note += f'; each scan tested once, points summed over {len(spec.folds)} folds'
     if on_your_clouds(results):
-        note += ('. Your clouds are the training scans, each predicted whole, on the points whose label training did not '
-                 'see; new scenes are the test scans')
+        note += ('. Your clouds are the training scans, each predicted whole, on the points whose label training did '
+                 'not see; new scenes are the test scans')
     return f'{note}.'
 
 

@@ -132,7 +132,8 @@ def notes(results: Sequence[CheckpointResult], command: str) -> List[str]:
     clouds = by_job(results).get('Your clouds')
     scans = f'{first.scans} scans'
     if clouds:
-        scans = f'{clouds[0].scans} training scans on hidden labels (your clouds), {first.scans} test scans (new scenes)'
+        scans = (f'{clouds[0].scans} training scans on hidden labels (your clouds), '
+                 f'{first.scans} test scans (new scenes)')
     lines = [f'`{command}`: IoU and accuracy in percent, {scans}{tta}.']
     for result in results:
         name = f'{result.name}: ' if len(results) > 1 else ''

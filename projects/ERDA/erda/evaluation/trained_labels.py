@@ -71,7 +71,7 @@ def trained_labels(meta: dict, cfg: Config) -> TrainedLabels:
 
 
 def training_set_config(labels: TrainedLabels, cfg: Config) -> Optional[dict]:
-    """Config of the training set of ``cfg`` with these labels; ``None`` if they or a ``WeakLabelDataset`` are not known."""
+    """Config of the training set of ``cfg`` with these labels; ``None`` if they are not known, or it hides none."""
     dataset = copy.deepcopy(cfg.get('train_dataloader', {}).get('dataset', {}))
     if not _is_known(labels.budget) or dataset.get('type') != 'WeakLabelDataset':
         return None

@@ -1,3 +1,4 @@
+import math
 import random
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional
@@ -12,7 +13,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from ..config import ConfigError
-from ..evaluation.prediction_quality import prediction_quality
+from ..evaluation.prediction_quality import class_ious, prediction_quality, quality_gap
 from ..heads import classify_points
 from ..heads.classified_points import evaluation_mode
 from ..pseudo_labels import propagated_prior
@@ -36,10 +37,13 @@ class PseudoLabelQualityHook(Hook):
     The same few training scans, augmented as in training, are looked at again and again, without gradient and in
     evaluation mode. Accuracy, mIoU over the classes that occur there, mean entropy in nats and expected calibration
     error of both sides go to the log and the visualizer (and so to TensorBoard, where that is configured) as
-    ``pseudo_label/accuracy``, ``prediction/ece`` and so on. Hidden labels are read here and nowhere else: from copies
-    of the scans that never enter a training step, and random numbers are given back, so a training with this hook and
-    one without end with the same weights. Where no label is hidden, as with full supervision, there is no report, and
-    the log says so.
+    ``pseudo_label/accuracy``, ``prediction/ece`` and so on. ``gap/accuracy`` and ``gap/miou`` are pseudo-labels minus
+    predictions on the points that ``loss_erda`` covers, the share ``gap/covered`` of the hidden ones, by the head's
+    ``selection`` of points, also where training selects voxels: a gap near 0 teaches nothing. The IoU of each class
+    that occurs, such as ``pseudo_label/iou/car``, goes to the visualizer alone. In a training, hidden labels are read
+    here and nowhere else: from copies of the scans that never enter a step, and random numbers are given back, so a
+    training with this hook and one without end with the same weights. Where no label is hidden, as with full
+    supervision, there is no report, and the log says so.
 
     Args:
         interval: steps between two reports.
@@ -86,7 +90,8 @@ class PseudoLabelQualityHook(Hook):
             values = self.measure(runner)
             runner.visualizer.add_scalars(values, step=runner.iter + 1)
             runner.logger.info(f'Hidden labels, Iter [{runner.iter + 1}]  '
-                               + '  '.join(f'{key}: {value:.4f}' for key, value in values.items()))
+                               + '  '.join(f'{key}: {value:.4f}' for key, value in values.items()
+                                           if '/iou/' not in key))
 
     @torch.no_grad()
     def measure(self, runner: Runner) -> Dict[str, float]:
@@ -109,11 +114,22 @@ class PseudoLabelQualityHook(Hook):
                         pseudo_logits = pseudo_logits + head.prior_exponent * prior[scan.hidden].to(pseudo_logits)
                     logits.setdefault('pseudo_label', []).append(pseudo_logits)
         classes = torch.cat([scan.classes[scan.hidden] for scan in self._scans])
+        scans = torch.cat([torch.full((int(scan.hidden.sum()), ), i) for i, scan in enumerate(self._scans)])
+        names = runner.train_dataloader.dataset.metainfo['classes']
+        sides = {side: torch.cat(parts).cpu() for side, parts in logits.items()}
         values = {}
-        for side, parts in logits.items():
-            quality = prediction_quality(torch.cat(parts).cpu(), classes)
-            values.update({f'{side}/{name}': value for name, value in quality._asdict().items()})
-        return values
+        for side, rows in sides.items():
+            values.update(_named(side, prediction_quality(rows, classes)._asdict()))
+            values.update({f'{side}/iou/{names[label]}': iou for label, iou in class_ious(rows, classes).items()})
+        if 'pseudo_label' in sides:
+            p, q = sides['pseudo_label'], sides['prediction']
+            covered = head.selection(p, torch.full_like(classes, UNLABELED), scans)
+            values.update(_named('gap', quality_gap(p, q, classes, covered)._asdict()))
+        return {key: value for key, value in values.items() if not math.isnan(value)}
+
+
+def _named(prefix: str, values: Dict[str, float]) -> Dict[str, float]:
+    return {f'{prefix}/{name}': value for name, value in values.items()}
 
 
 @contextmanager
