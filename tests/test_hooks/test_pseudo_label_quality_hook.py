@@ -33,14 +33,14 @@ def test_both_sides_are_logged_and_the_training_is_the_same(semantickitti, tmp_p
     reports = [line for line in scalars(tmp_path / 'with') if 'prediction/accuracy' in line]
     assert [line['step'] for line in reports] == [2, 4]
     keys = {f'{side}/{key}' for side in ('prediction', 'pseudo_label') for key in NAMES}
-    gaps, ious = {'gap/accuracy', 'gap/miou', 'gap/covered'}, {f'{side}/iou/{name}' for side in (
-        'prediction', 'pseudo_label') for name in ('car', 'road', 'sidewalk', 'terrian')}
+    gaps, ious = {'gap/accuracy', 'gap/miou', 'gap/covered'}, {f'{side}/iou/{label}' for side in (
+        'prediction', 'pseudo_label') for label in ('car', 'road', 'sidewalk', 'terrian')}
     assert all(keys | gaps | ious | {'step'} == set(line) for line in reports)
     for line in reports:  # the loss covers all that is hidden
         assert line['gap/covered'] == 1
-        for name in ('accuracy', 'miou'):
-            expected = line[f'pseudo_label/{name}'] - line[f'prediction/{name}']
-            assert line[f'gap/{name}'] == pytest.approx(expected, abs=1e-6)
+        for key in ('accuracy', 'miou'):
+            expected = line[f'pseudo_label/{key}'] - line[f'prediction/{key}']
+            assert line[f'gap/{key}'] == pytest.approx(expected, abs=1e-6)
     log, = (tmp_path / 'with').glob('*/*.log')
     assert 'gap/miou: ' in log.read_text() and '/iou/' not in log.read_text()
     assert all(0 <= line[key] <= (np.log(19) + 1e-5 if 'entropy' in key else 1) for line in reports for key in keys)
