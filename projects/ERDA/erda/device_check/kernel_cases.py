@@ -1,5 +1,5 @@
 """Small inputs for each portable kernel, by the functions and layers that segmentors call it through."""
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 import torch
@@ -97,9 +97,9 @@ def sparse_cases() -> List[KernelCase]:
     return cases
 
 
-def sparse_modules() -> Dict[str, object]:
+def sparse_modules() -> Dict[str, Any]:
     """mmcv's sparse convolution and, where it is installed, spconv's."""
-    modules: Dict[str, object] = {'sparse convolution of mmcv': ops}
+    modules: Dict[str, Any] = {'sparse convolution of mmcv': ops}
     try:
         import spconv.pytorch as spconv
         modules['spconv'] = spconv

@@ -53,7 +53,7 @@ def _run_kernel(case: KernelCase, device: torch.device) -> tuple:
     summed = [(x * torch.linspace(0, 1, x.numel(), dtype=x.dtype, device=device).view(x.shape)).sum()
               for x in outputs if x.requires_grad]
     wanted = [x for x in (*inputs, *(x for module in layers for x in module.parameters())) if x.requires_grad]
-    gradients = torch.autograd.grad(sum(summed), wanted, allow_unused=True) if summed else []
+    gradients = torch.autograd.grad(torch.stack(summed).sum(), wanted, allow_unused=True) if summed else []
     return outputs, [x for x in gradients if x is not None]
 
 

@@ -2,6 +2,7 @@
 import multiprocessing
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -16,7 +17,7 @@ def check_two_processes(name: str, device: torch.device, size: Size) -> str:
     """Each trains on the device; after every step they have the same weights."""
     start = 'fork' if device.type == 'cpu' else 'spawn'  # CUDA does not survive a fork
     with tempfile.TemporaryDirectory() as folder:
-        context = multiprocessing.get_context(start)
+        context: Any = multiprocessing.get_context(start)
         ranks = [context.Process(target=_rank, args=(rank, folder, name, device, size)) for rank in range(2)]
         for process in ranks:
             process.start()

@@ -55,10 +55,11 @@ def write_report(folder: Path, results: List[Result], device: torch.device) -> N
     """Write ``check_device.json`` and ``check_device.md`` into a folder."""
     name = torch.cuda.get_device_name(device) if device.type == 'cuda' else platform.processor() or platform.machine()
     folder.mkdir(parents=True, exist_ok=True)
-    content = dict(device=str(device), name=name, versions=package_versions(), cuda=torch.version.cuda,
+    versions = package_versions()
+    content = dict(device=str(device), name=name, versions=versions, cuda=torch.version.cuda,
                    checks=[result._asdict() for result in results])
     write_whole(folder / 'check_device.json', (json.dumps(content, indent=2) + '\n').encode())
     rows = [['check', 'outcome', 'detail', 's'],
             *([x.check, x.outcome, x.detail.replace('|', '/').replace('\n', ' '), f'{x.seconds:.1f}'] for x in results)]
-    versions = ', '.join(f'{package} {version}' for package, version in content['versions'].items())
-    write_whole(folder / 'check_device.md', f'{as_markdown(rows)}\n{name} ({device}); {versions}.\n'.encode())
+    packages = ', '.join(f'{package} {version}' for package, version in versions.items())
+    write_whole(folder / 'check_device.md', f'{as_markdown(rows)}\n{name} ({device}); {packages}.\n'.encode())
