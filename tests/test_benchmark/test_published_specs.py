@@ -18,7 +18,8 @@ def leaves(value, prefix=''):
 @pytest.mark.parametrize('path', SPECS, ids=[path.stem for path in SPECS])
 def test_every_option_is_one_that_the_config_knows(path, tmp_path):
     """A misspelt key would be merged without a word and change nothing."""
-    new_keys = ('pseudo_labeler', 'loss_erda', 'selection', 'labelled_weight', 'custom_hooks', 'seed')
+    new_keys = ('pseudo_labeler', 'loss_erda', 'selection', 'labelled_weight', 'custom_hooks', 'seed',
+                'data_preprocessor.ignore_index')
     for run in make_runs([cell for cell in read_spec(path, REPOSITORY).cells if cell.seed < 2], tmp_path):
         before = leaves(config_of_method(run.cell)._cfg_dict.to_dict())
         added = leaves(run.cfg._cfg_dict.to_dict()) - before

@@ -7,26 +7,23 @@ do not count.
 """
 import argparse
 import itertools
-import math
 import multiprocessing
 import statistics
-import time
 from pathlib import Path
 from typing import List, Optional
 
-import erda  # noqa: F401  Before mmdet3d.structures, which imports mmcv's compiled kernels.
+import erda  # noqa: F401  Before mmdet3d: installs the portable kernels.
 
 # isort: split
 import torch
-from mmdet3d.registry import MODELS
-from mmdet3d.structures import Det3DDataSample, PointData
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from erda.command_line import print_table, stop
 from erda.config import load_config
+from erda.device_check.made_batches import made_batch
+from erda.device_check.training import Training
 from erda.files.progress import track
-from erda.weak_labels import UNLABELED
 
 WARM_UP = 2  # steps
 COLUMNS = ('config', 'ms', 'time ratio', 'peak memory MB', 'memory ratio')
@@ -78,51 +75,6 @@ def load_batches(config: str, count: int) -> list:
     loader = Runner.build_dataloader(dict(cfg.train_dataloader, num_workers=0, persistent_workers=False), seed=0)
     batches = iter(loader)
     return [next(batches) for _ in range(count)]
-
-
-def made_batch(points: int, classes: int, seed: int) -> dict:
-    """Two scans of a wavy surface; its voxels of 0.5 m have 8 neighbours, those of a street 7."""
-    generator = torch.Generator().manual_seed(seed)
-    inputs, samples = [], []
-    for _ in range(2):
-        number = torch.arange(points // 2)
-        side = math.isqrt(points // 2)
-        x, y = number % side, number // side
-        z = (3 * torch.sin(x / 7 + seed)).round()
-        xyz = 0.5 * torch.stack([x, y, z], dim=1)
-        inputs.append(torch.cat([xyz, torch.rand(len(xyz), 1, generator=generator)], dim=1))
-        labels = torch.full((len(xyz), ), UNLABELED)
-        labels[::100] = torch.randint(classes, labels[::100].shape, generator=generator)
-        samples.append(Det3DDataSample(gt_pts_seg=PointData(pts_semantic_mask=labels)))
-    return dict(inputs=dict(points=inputs), data_samples=samples)
-
-
-class Training:
-    """A model and its optimiser; ``classes`` replaces the number that a config has, and no voxel is dropped then."""
-
-    def __init__(self, config: str, device: str, classes: Optional[int] = None) -> None:
-        cfg = load_config(config)
-        if classes is not None:
-            cfg.model.decode_head.update(num_classes=classes, ignore_index=classes)
-            cfg.model.data_preprocessor.update(ignore_index=classes, max_voxels=None)
-        init_default_scope('mmdet3d')
-        torch.manual_seed(0)
-        self.model = MODELS.build(cfg.model).to(device).train()
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-3)
-
-    def step(self, batch: dict) -> float:
-        """Seconds of one step, voxelisation included."""
-        clock = time.perf_counter if torch.cuda.is_available() else time.process_time
-        start = clock()
-        data = self.model.data_preprocessor(dict(batch, data_samples=[s.clone() for s in batch['data_samples']]), True)
-        losses = self.model(**data, mode='loss')
-        loss, _ = self.model.parse_losses(losses)
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        return clock() - start
 
 
 def peak_memory(config: str, device: str, batches: list, classes: Optional[int]) -> float:

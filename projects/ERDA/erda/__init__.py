@@ -18,6 +18,7 @@ Modules:
     evaluation: what a run reports: scores, tables, pictures
     hooks: what happens around the steps of a training
     benchmark: matrices of trainings
+    device_check: what must hold on an accelerator
 """
 from .compat import (
     allow_mmengine_checkpoints,
