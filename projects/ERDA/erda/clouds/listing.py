@@ -1,7 +1,7 @@
 """The point clouds of a folder, and what else is in it."""
 import os
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Collection, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..weak_labels.suggestion_files import CLOUD_SUFFIX, ROUND
 from .cloud_files import BARE_NUMBERS, SUFFIXES
@@ -19,6 +19,13 @@ class Listing(NamedTuple):
     """
     clouds: List[Path]
     left_out: Dict[str, List[Path]]
+
+    def only(self, folder: Path, names: Collection[str]) -> 'Listing':
+        """The same with the clouds of these names, relative to the folder; the others are in no split."""
+        chosen, others = [], []
+        for path in self.clouds:
+            (chosen if path.relative_to(folder).as_posix() in names else others).append(path)
+        return Listing(chosen, {**self.left_out, **({'in no split': others} if others else {})})
 
     def sentence(self, folder: Path) -> Optional[str]:
         """What is not read, counted and named; ``None`` if all is."""
