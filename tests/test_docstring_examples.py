@@ -25,6 +25,7 @@ MODULES = (
     'files.whole_file',
     'hooks.weak_class_weight_hook',
     'inference.label_file',
+    'inference.processes',
     'losses.functional',
     'ops.sparse_conv',
     'ops.unique_coors',

@@ -1,6 +1,6 @@
-# The key frames of nuScenes-lidarseg, in a config that inherits this beside one for SemanticKITTI and puts these
-# data sets in the place of its own. The recipe of mixing is the same, with nuScenes' things and the pitch of its sensor:
-# 32 beams from -30 to 10 degrees, https://www.nuscenes.org/nuscenes#data-collection
+# The key frames of nuScenes-lidarseg, for a config that inherits this beside one for SemanticKITTI and puts these data
+# sets in the place of its own. Mixing is the same, with nuScenes' things and the pitch of its 32 beams, -30 to 10
+# degrees: https://www.nuscenes.org/nuscenes#data-collection
 nuscenes_load = [
     dict(type='LoadPointsFromFile', coord_type='LIDAR', load_dim=5, use_dim=4),
     dict(
@@ -18,7 +18,12 @@ nuscenes_train_pipeline = [
         type='RandomChoice',
         transforms=[
             [
-                dict(type='LaserMix', num_areas=[3, 4, 5, 6], pitch_angles=[-30, 10], pre_transform=nuscenes_load, prob=1)
+                dict(
+                    type='LaserMix',
+                    num_areas=[3, 4, 5, 6],
+                    pitch_angles=[-30, 10],
+                    pre_transform=nuscenes_load,
+                    prob=1)
             ],
             [
                 dict(

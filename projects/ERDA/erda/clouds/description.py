@@ -12,6 +12,7 @@ from .las_classes import codes_of_classes, same_names
 DESCRIPTION = 'erda.yaml'
 CONFIG = 'minkunet_erda.py'
 CACHE = '.erda_cache'
+RECORDS = '.erda_records'  # of the outputs that infer.py and propagate_labels.py have completed
 LEGEND = 'classes.csv'  # what infer.py writes beside labelled files
 LabelValue = Union[int, str]  # words come from text tables
 SPLITS = ('train', 'val', 'test')

@@ -5,7 +5,7 @@ from typing import Collection, Dict, Iterator, List, NamedTuple, Optional, Seque
 
 from ..weak_labels.suggestion_files import CLOUD_SUFFIX, ROUND
 from .cloud_files import BARE_NUMBERS, SUFFIXES
-from .description import CACHE, CONFIG, DESCRIPTION, LEGEND
+from .description import CACHE, CONFIG, DESCRIPTION, LEGEND, RECORDS
 
 NAMED_FILES = 3  # of each kind that is not read
 
@@ -22,9 +22,8 @@ class Listing(NamedTuple):
 
     def only(self, folder: Path, names: Collection[str]) -> 'Listing':
         """The same with the clouds of these names, relative to the folder; the others are in no split."""
-        chosen, others = [], []
-        for path in self.clouds:
-            (chosen if path.relative_to(folder).as_posix() in names else others).append(path)
+        chosen = [path for path in self.clouds if path.relative_to(folder).as_posix() in names]
+        others = sorted(set(self.clouds).difference(chosen))
         return Listing(chosen, {**self.left_out, **({'in no split': others} if others else {})})
 
     def sentence(self, folder: Path) -> Optional[str]:
@@ -55,7 +54,7 @@ def look_through(folder: Path, clicks: Sequence[Path] = ()) -> Listing:
     given = [each.resolve() for each in clicks]
     for path, kind in found:
         kind = kind or _kind(path)
-        ours = path.name in (DESCRIPTION, CONFIG, CACHE, LEGEND) or path.name.endswith(CLOUD_SUFFIX)
+        ours = path.name in (DESCRIPTION, CONFIG, CACHE, LEGEND, RECORDS) or path.name.endswith(CLOUD_SUFFIX)
         ours |= bool(ROUND.fullmatch(path.name))
         ours |= path.suffix == '.npz' and path.with_suffix(BARE_NUMBERS).is_file()
         ours |= path.suffix == '.label' and path.stem in bare
