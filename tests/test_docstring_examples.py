@@ -20,9 +20,11 @@ MODULES = (
     'evaluation.comparison_table',
     'evaluation.confusion_metric',
     'evaluation.marked_table',
+    'evaluation.prediction_quality',
     'evaluation.predictions',
     'evaluation.test_report',
     'files.whole_file',
+    'heads.turned_points',
     'hooks.weak_class_weight_hook',
     'inference.label_file',
     'inference.processes',
@@ -30,11 +32,14 @@ MODULES = (
     'ops.sparse_conv',
     'ops.unique_coors',
     'pseudo_labels.cosine_similarity',
+    'pseudo_labels.propagated_prior',
     'voxelization.voxel_labels',
     'weak_labels.budgets',
     'weak_labels.grid_subsampling',
     'weak_labels.point_suggestion',
+    'weak_labels.spread_budget',
     'weak_labels.surface_graph',
+    'weak_labels.unlabelled_codes',
 )
 
 

@@ -32,6 +32,7 @@ class Wishes(NamedTuple):
         codes: ``'asprs'`` or ``'as-they-are'``, what numbers of classes mean.
         unlabelled: values of labels that nobody gave.
         columns: names of the columns of ``.bin`` files.
+        block_size: side of the blocks that larger files are cut into, metres.
         public_set: name of the data set in the folder, whose description says all the rest.
     """
     clicks: Tuple[Path, ...] = ()
@@ -41,6 +42,7 @@ class Wishes(NamedTuple):
     codes: Optional[str] = None
     unlabelled: Optional[Tuple[LabelValue, ...]] = None
     columns: Optional[Sequence[str]] = None
+    block_size: Optional[float] = None
     public_set: Optional[str] = None
 
     def beside_folder(self) -> bool:
@@ -136,7 +138,7 @@ def _description(report: FolderReport, wishes: Wishes, remarks: List[str]) -> st
 def _own_description(report: FolderReport, wishes: Wishes, remarks: List[str]) -> str:
     classes, unlabelled, void = _label_values(report, wishes, remarks)
     features, scale = _features(report, remarks)
-    block_size = _block_size(report)
+    block_size = wishes.block_size or _block_size(report)
     lines = ['# What ERDA reads from this folder. Paths are relative to it.', '',
              '# Name of a class: its values in the label field; labelled files get the first number of them.',
              'classes:',

@@ -70,15 +70,21 @@ def trained_labels(meta: dict, cfg: Config) -> TrainedLabels:
     return TrainedLabels(source, _name(record['budget']), record['budget'], record.get('seed'))
 
 
-def count_labels(labels: TrainedLabels, cfg: Config) -> TrainedLabels:
-    """The same labels with a count on evenly spaced scans of the training set of ``cfg``, if that is here."""
+def training_set_config(labels: TrainedLabels, cfg: Config) -> Optional[dict]:
+    """Config of the training set of ``cfg`` with these labels; ``None`` if they are not known, or it hides none."""
     dataset = copy.deepcopy(cfg.get('train_dataloader', {}).get('dataset', {}))
     if not _is_known(labels.budget) or dataset.get('type') != 'WeakLabelDataset':
-        return labels
-    if missing_data(cfg, 'train_dataloader'):
-        return labels
+        return None
     dataset['budget'], dataset['seed'] = labels.budget, labels.seed  # update() would mix two budgets
     dataset.pop('masks', None)
+    return dataset
+
+
+def count_labels(labels: TrainedLabels, cfg: Config) -> TrainedLabels:
+    """The same labels with a count on evenly spaced scans of the training set of ``cfg``, if that is here."""
+    dataset = training_set_config(labels, cfg)
+    if dataset is None or missing_data(cfg, 'train_dataloader'):
+        return labels
     try:
         dataset = build_training_set(Config(dict(train_dataloader=dict(dataset=dataset))))
         scans = list(dataset.scans().values())

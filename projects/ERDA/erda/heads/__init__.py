@@ -1,5 +1,5 @@
 """The seam in the segmentor: ``ERDAHeadMixin`` and a registered head for each of mmdet3d."""
-from .classified_points import ClassifierCall, classify_points
+from .classified_points import ClassifierCall, classify_points, mean_call
 from .erda_head_mixin import ERDAHeadMixin
 from .point_selection import PointSelection
 from .segmentor_heads import (
@@ -9,8 +9,9 @@ from .segmentor_heads import (
     ERDAPAConvHead,
     ERDAPointNet2Head,
 )
+from .turned_points import turned_points
 
 __all__ = [
     'ClassifierCall', 'ERDACylinder3DHead', 'ERDADGCNNHead', 'ERDAHeadMixin', 'ERDAMinkUNetHead', 'ERDAPAConvHead',
-    'ERDAPointNet2Head', 'PointSelection', 'classify_points'
+    'ERDAPointNet2Head', 'PointSelection', 'classify_points', 'mean_call', 'turned_points'
 ]
