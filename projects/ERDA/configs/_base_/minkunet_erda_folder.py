@@ -2,8 +2,7 @@
 # inherits this and sets the folder, the classes, the input channels and the voxel size.
 _base_ = ['../minkunet_erda_1pct_mini.py']
 
-# With a few hundred clicks nothing has measured better than the clicks alone yet: docs/tutorials/own_clouds.md. ERDA:
-# pseudo_labeler=dict(type='PrototypePseudoLabeler'), loss_erda=dict(type='ERDALoss', loss_weight=0.01)
+# The clicks alone; the config of a folder adds a method.
 model = dict(decode_head=dict(pseudo_labeler=None, loss_erda=None))
 
 train_pipeline = [

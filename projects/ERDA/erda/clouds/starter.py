@@ -96,22 +96,25 @@ def write_starter(report: FolderReport, wishes: Wishes) -> Starter:
 
 
 CONFIG_TEXT = '''\
-# MinkUNet with ERDA on this folder. Classes, features and files are those of erda.yaml beside it.
-_base_ = ['erda::_base_/minkunet_erda_folder.py']
+# MinkUNet with ERDA+ on this folder. Classes, features and files are those of erda.yaml beside it.
+_base_ = ['erda::_base_/minkunet_erda_folder.py', 'erda::_base_/methods/erda_plus.py']
 from erda.clouds.description import read_description
-from erda.clouds.features import num_channels
+from erda.clouds.features import feature_dims, num_channels
 
 data_root = '{{{{ fileDirname }}}}/'
 description = read_description(data_root + 'erda.yaml')
 num_classes = len(description.classes)
 in_channels = num_channels(description.features)
+intensity_dim = feature_dims(description.features).get('intensity', [None])[0]
 del description
 
 model = dict(
     data_preprocessor=dict(ignore_index=num_classes, voxel_layer=dict(voxel_size=[{voxel_size}] * 3)),
     backbone=dict(in_channels=in_channels),
-    decode_head=dict(num_classes=num_classes, ignore_index=num_classes))
-train_dataloader = dict(dataset=dict(dataset=dict(data_root=data_root)))
+    decode_head=dict(**_base_.method_head, num_classes=num_classes, ignore_index=num_classes))
+custom_hooks = _base_.custom_hooks + _base_.method_hooks
+train_dataloader = dict(
+    dataset=dict(dataset=dict(data_root=data_root), propagation=dict(intensity_dim=intensity_dim)))
 val_dataloader = dict(dataset=dict(data_root=data_root))
 test_dataloader = dict(dataset=dict(data_root=data_root))
 

@@ -238,7 +238,7 @@ def _details(result: CheckpointResult) -> dict:
 
 def _your_clouds(result: CheckpointResult) -> Optional[dict]:
     if not isinstance(result.your_clouds, YourClouds):
-        return result.your_clouds and dict(left_out=result.your_clouds)
+        return dict(left_out=result.your_clouds) if result.your_clouds else None
     confusion = result.your_clouds.confusion
     scores = segmentation_scores(confusion, result.ignore_index)
     return dict(miou_of_occurring=_plain(scores.miou), accuracy=_plain(scores.overall_accuracy),

@@ -82,11 +82,11 @@ def training_set_config(labels: TrainedLabels, cfg: Config) -> Optional[dict]:
 
 def count_labels(labels: TrainedLabels, cfg: Config) -> TrainedLabels:
     """The same labels with a count on evenly spaced scans of the training set of ``cfg``, if that is here."""
-    dataset = training_set_config(labels, cfg)
-    if dataset is None or missing_data(cfg, 'train_dataloader'):
+    training = training_set_config(labels, cfg)
+    if training is None or missing_data(cfg, 'train_dataloader'):
         return labels
     try:
-        dataset = build_training_set(Config(dict(train_dataloader=dict(dataset=dataset))))
+        dataset = build_training_set(Config(dict(train_dataloader=dict(dataset=training))))
         scans = list(dataset.scans().values())
         chosen = [scans[i] for i in np.linspace(0, len(scans) - 1, min(len(scans), MAX_SCANS)).astype(int)]
         num_classes = len(dataset.metainfo['classes'])

@@ -85,8 +85,8 @@ class Segmentor:
         points = self.inputs.points(cloud)
         views = [self._predict(turned_points(points, math.tau * number / self.views) if number else points)
                  for number in range(self.views)]
-        total = sum(view[:, :len(self.inputs.classes)].softmax(dim=1) for view in views)
-        return (total / self.views).cpu().numpy()
+        probabilities = torch.stack([view[:, :len(self.inputs.classes)].softmax(dim=1) for view in views])
+        return probabilities.mean(dim=0).cpu().numpy()
 
     def _predict(self, points: Tensor) -> Tensor:
         count, test_cfg = len(points), self.model.test_cfg or {}
