@@ -70,8 +70,8 @@ def parse_args() -> argparse.Namespace:
                         "surfaces, to this power (default: the config's decode_head.prior_exponent, or 0)")
     parser.add_argument('--tta', action='store_true', help='average predictions over flips, rotations and scales')
     args = parser.parse_args()
-    if args.prior_exponent and (args.tta or args.prior_exponent < 0):
-        parser.error('--prior-exponent must not be negative, and does not go together with --tta')
+    if (args.prior_exponent or 0) < 0:
+        parser.error('--prior-exponent must not be negative')
     return args
 
 
@@ -141,7 +141,7 @@ def prior_exponent(args: argparse.Namespace, cfg: Config) -> float:
     """How much propagated labels count in predictions of your clouds: as much as in training, if nobody says."""
     if args.prior_exponent is not None:
         return args.prior_exponent
-    return 0.0 if args.tta else cfg.model.decode_head.get('prior_exponent', 0.0)
+    return cfg.model.decode_head.get('prior_exponent', 0.0)
 
 
 def test_your_clouds(test_cfg: Config, checkpoint: str, labels: TrainedLabels,

@@ -19,6 +19,14 @@ test_pipeline = [
     dict(type='Pack3DDetInputs', keys=['points', 'pts_semantic_mask'])
 ]
 
+# Eight turns, for tools/test.py --tta.
+turns = [
+    dict(type='GlobalRotScaleTrans', rot_range=[0.785398 * turn] * 2, scale_ratio_range=[1, 1], translation_std=[0] * 3)
+    for turn in range(8)
+]
+tta_model = dict(type='Seg3DTTAModel')
+tta_pipeline = [*test_pipeline[:2], dict(type='TestTimeAug', transforms=[turns, [test_pipeline[2]]])]
+
 train_dataloader = dict(
     dataset=dict(
         _delete_=True,
