@@ -19,7 +19,8 @@ from erda.config import load_config
 from erda.weak_labels import BUDGETS
 
 ROOT = Path(__file__).resolve().parents[1]
-DATA_SETS = dict(SemanticKittiDataset='SemanticKITTI', S3DISSegDataset='S3DIS', ScanNetSegDataset='ScanNet')
+DATA_SETS = dict(SemanticKittiDataset='SemanticKITTI', NuScenesSegDataset='nuScenes', S3DISSegDataset='S3DIS',
+                 ScanNetSegDataset='ScanNet')
 NETWORKS = dict(SPVCNNBackbone='SPVCNN', PointNet2SASSG='PointNet++ (SSG)', PointNet2SAMSG='PointNet++ (MSG)')
 
 CONFIGS = """\

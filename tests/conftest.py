@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import tiny_rooms
 import torch
+from tiny_nuscenes import write_nuscenes
 from tiny_scans import write_scan
 
 import erda  # noqa: F401
+from erda.datasets.nuscenes import prepare_nuscenes
 from erda.datasets.semantickitti import prepare_semantickitti
 
 torch.set_num_threads(1)
@@ -43,8 +45,11 @@ def roots(tmp_path_factory):
         folder.mkdir(exist_ok=True)
         scribbles.tofile(folder / path.name)
     prepare_semantickitti(kitti)
+    nuscenes = write_nuscenes(tmp_path_factory.mktemp('nuscenes'))
+    prepare_nuscenes(nuscenes)
     return {
         'SemanticKittiDataset': kitti,
+        'NuScenesSegDataset': nuscenes,
         'S3DISSegDataset': tiny_rooms.write_s3dis(tmp_path_factory.mktemp('s3dis')),
         'ScanNetSegDataset': tiny_rooms.write_scannet(tmp_path_factory.mktemp('scannet')),
     }

@@ -28,6 +28,7 @@ MODULES = (
     'hooks.prior_fade_hook',
     'hooks.weak_class_weight_hook',
     'inference.label_file',
+    'inference.processes',
     'losses.functional',
     'ops.sparse_conv',
     'ops.unique_coors',

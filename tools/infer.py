@@ -5,27 +5,34 @@ Each output has every point and attribute of its input, and the class and confid
 'classification' of LAS and LAZ files, in a .label file beside .bin files, and in 'predicted_class' elsewhere.
 DIR/classes.csv says which number is which class. A field that the input has stays: a new one takes another name, which
 is printed.
+
+The same call again does what is not done yet. Under torchrun, or in a job array (tools/slurm_infer.sh), each process
+labels its share of the files.
 """
 import argparse
 import re
 import sys
 from pathlib import Path
-from typing import Dict, Sequence
+from typing import Any, Dict, Sequence
 
 import torch
+from mmengine.config import Config
 
 import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
-from erda.clouds.click_files import ClickClasses
+from erda.clouds.click_files import ClickClasses, find_click_files
 from erda.clouds.clicks import click_classes
 from erda.command_line import add_columns_argument, add_config_arguments, stop, stop_at_bad_settings
 from erda.config import ConfigError, load_config
 from erda.files.data_error import DataError
+from erda.files.digest import sha256
+from erda.inference.batch_records import BatchRecords
 from erda.inference.class_codes import output_codes, write_legend
 from erda.inference.errors import InferenceError
-from erda.inference.file_batch import Advance, Say, end_with, label_files
+from erda.inference.file_batch import Advance, Say, begin_batch, end_with, label_files
 from erda.inference.file_pairs import file_pairs
 from erda.inference.given_clicks import clicks_of_files
 from erda.inference.label_file import AS_PREDICTED, Outputs, Refinement, label_file
+from erda.inference.processes import this_process
 from erda.inference.segmentor import Segmentor
 from erda.weak_labels.click_labels import Click
 
@@ -47,7 +54,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--views', type=int, default=1, metavar='N',
                         help='average the probabilities over N turns of each block; N times the work')
     parser.add_argument('--smooth', action='store_true', help='average the probabilities along surfaces')
-    parser.add_argument('--overwrite', action='store_true', help='replace outputs that exist')
+    parser.add_argument('--overwrite', action='store_true', help='replace outputs that exist, also complete ones')
     parser.add_argument('--block-size', type=float, metavar='METRES', help="side of a block (default: the config's)")
     parser.add_argument('--overlap', type=float, metavar='METRES', help="margin around a block (default: the config's)")
     parser.add_argument('--max-points', type=int, help='points of a block, margin included; less takes less memory')
@@ -73,6 +80,15 @@ def check_device(device: str) -> None:
         stop(f'--device {device} cannot be used here: {str(error).splitlines()[0]}')
 
 
+def settings(args: argparse.Namespace, cfg: Config) -> Dict[str, Any]:
+    """All that decides what the outputs are, beside the inputs."""
+    options = {key: value for key, value in vars(args).items()
+               if key not in ('config', 'cfg_options', 'checkpoint', 'inputs', 'out', 'overwrite', 'clicks', 'device')}
+    checkpoint = sha256(Path(args.checkpoint)) if Path(args.checkpoint).is_file() else args.checkpoint
+    return dict(options, command='infer', config=cfg.to_dict(), checkpoint=checkpoint,
+                clicks=[sha256(path) for path in find_click_files(args.clicks)])
+
+
 def given_clicks(tables: Sequence[Path], segmentor: Segmentor, sources: Sequence[Path]) -> Dict[Path, Sequence[Click]]:
     """The clicks of each file by its resolved path."""
     inputs = segmentor.inputs
@@ -86,11 +102,16 @@ def given_clicks(tables: Sequence[Path], segmentor: Segmentor, sources: Sequence
 def main() -> None:
     args = parse_args()
     try:
-        pairs = file_pairs(args.inputs, args.out, args.overwrite)
-        check_device(args.device)
+        process, pairs = this_process(), file_pairs(args.inputs, args.out)
+        device = f'cuda:{process.on_machine}' if args.device == 'cuda' and process.waits else args.device
+        check_device(device)
+        cfg = load_config(args.config, cfg_options=args.cfg_options)
+        batch = begin_batch(pairs, BatchRecords(args.out, settings(args, cfg)), process, args.overwrite)
+        if not batch.left:
+            end_with([], batch)
+            return
         with stop_at_bad_settings(args.config):
-            segmentor = Segmentor(load_config(args.config, cfg_options=args.cfg_options), args.checkpoint, args.device,
-                                  args.views)
+            segmentor = Segmentor(cfg, args.checkpoint, device, args.views)
         inputs = segmentor.inputs
         given = dict(block_size=args.block_size, overlap=args.overlap, max_points=args.max_points)
         layout = inputs.layout._replace(**{key: value for key, value in given.items() if value is not None})
@@ -116,7 +137,7 @@ def main() -> None:
         label_file(source, target, segmentor, outputs, layout, advance=advance, inform=say,
                    refinement=refinement._replace(clicks=clicks.get(source.resolve(), ())), columns=columns)
 
-    end_with(label_files(pairs, label, layout.max_points), len(pairs))
+    end_with(label_files(batch, label, layout.max_points), batch)
 
 
 if __name__ == '__main__':

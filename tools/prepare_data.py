@@ -13,6 +13,7 @@ from erda.clouds.cloud_files import SUFFIXES
 from erda.clouds.description import DESCRIPTION, LabelValue
 from erda.clouds.inspection import assumption_lines, field_table, report_table
 from erda.clouds.label_values import AS_THEY_ARE, ASPRS
+from erda.clouds.public_sets import public_sets
 from erda.clouds.starter import CONFIG, Wishes, inspect_for, write_starter
 from erda.command_line import add_columns_argument
 from erda.datasets.availability import SYNTHETIC_LIDAR, SYNTHETIC_ROOMS
@@ -58,6 +59,8 @@ def parse_args() -> argparse.Namespace:
 
     command = add_command('folder', folder, 'inspect your own point clouds and write erda.yaml and a config',
                           'data/folder', f'folder that holds files of {", ".join(SUFFIXES)}')
+    command.add_argument('--as', dest='public_set', metavar='NAME', help='the folder is a public data set, which says '
+                         f'all the rest: {", ".join(public_sets())}')
     command.add_argument('--clicks', type=Path, nargs='+', default=[], metavar='PATH',
                          help='labelled places, which are the labels then: tables, folders of them or patterns')
     command.add_argument('--classes', type=names, default=(), metavar='NAME,NAME,...',
@@ -124,7 +127,7 @@ def scannet(args: argparse.Namespace) -> None:
 
 def folder(args: argparse.Namespace) -> None:
     wishes = Wishes(tuple(args.clicks), args.labels, args.classes, dict(train=args.train, val=args.val), args.codes,
-                    args.unlabelled, args.columns, args.block_size)
+                    args.unlabelled, args.columns, args.block_size, args.public_set)
     found = inspect_for(args.root, wishes)
     console = Console()
     console.print(report_table(found), field_table(found))

@@ -6,6 +6,9 @@ without a network. Each output has every point and attribute of its input, the c
 LAS and LAZ files, in a .label file beside .bin files, and in 'predicted_class' elsewhere, and its confidence.
 DIR/classes.csv says which number is which class. A field that the input has stays: a new one takes another name, which
 is printed.
+
+The same call again does what is not done yet. Under torchrun, or in a job array (tools/slurm_infer.sh), each process
+labels its share of the files.
 """
 import argparse
 from pathlib import Path
@@ -14,10 +17,12 @@ import erda  # noqa: F401  Installs what mmdet3d lacks here.
 from erda.clouds.click_files import find_click_files
 from erda.command_line import add_columns_argument, stop
 from erda.files.data_error import DataError
+from erda.inference.batch_records import BatchRecords
 from erda.inference.class_codes import output_codes, write_legend
 from erda.inference.errors import InferenceError
-from erda.inference.file_batch import Advance, Say, end_with, label_files
+from erda.inference.file_batch import Advance, Say, begin_batch, end_with, label_files
 from erda.inference.file_pairs import file_pairs
+from erda.inference.processes import this_process
 from erda.inference.propagated_file import propagate_file, read_clicked_files
 from erda.inference.stored_propagation import LAYOUT
 
@@ -35,7 +40,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--max-points', type=int, default=LAYOUT.max_points,
                         help='points of a block, margin included; less takes less memory (default: %(default)s)')
     add_columns_argument(parser)
-    parser.add_argument('--overwrite', action='store_true', help='replace outputs that exist')
+    parser.add_argument('--overwrite', action='store_true', help='replace outputs that exist, also complete ones')
     args = parser.parse_args()
     if not 0 <= args.min_confidence <= 1:
         parser.error('--min-confidence must be from 0 to 1')
@@ -47,7 +52,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     try:
-        pairs = file_pairs(args.inputs, args.out, args.overwrite)
+        process, pairs = this_process(), file_pairs(args.inputs, args.out)
         # A table of clicks looks like a table of points.
         tables = {path.resolve() for path in find_click_files(args.clicks)} if args.clicks else set()
         pairs = [pair for pair in pairs if pair.source.resolve() not in tables]
@@ -55,6 +60,9 @@ def main() -> None:
         clicked = read_clicked_files(args.inputs, sources, args.clicks)
         clicked = clicked._replace(values=output_codes(clicked.classes, clicked.values, sources),
                                    columns=args.columns or clicked.columns)
+        settings = dict(command='propagate_labels', clicked=repr(clicked), voxel_size=args.voxel_size,
+                        min_confidence=args.min_confidence, max_points=args.max_points)
+        batch = begin_batch(pairs, BatchRecords(args.out, settings), process, args.overwrite)
         legend = write_legend(args.out, clicked.classes, clicked.values, args.overwrite)
     except (DataError, InferenceError, OSError) as error:  # OSError: a folder that cannot be written
         stop(str(error))
@@ -66,7 +74,7 @@ def main() -> None:
                                      advance=advance, inform=say):
             say(f'{source}: {remark}')
 
-    end_with(label_files(pairs, label, args.max_points), len(pairs))
+    end_with(label_files(batch, label, args.max_points), batch)
 
 
 if __name__ == '__main__':

@@ -15,9 +15,9 @@ CONTEXT = multiprocessing.get_context('forkserver')
 CONTEXT.set_forkserver_preload(['erda', 'mmdet3d.models', 'erda.command_line', 'erda.inference.label_file'])
 
 
-def run(*command, cwd=REPOSITORY):
+def run(*command, cwd=REPOSITORY, **environment):
     """Run a Python file with arguments; the finished process with its output as text."""
-    environment = dict(os.environ, OMP_NUM_THREADS='1', COLUMNS='200')
+    environment = dict(os.environ, OMP_NUM_THREADS='1', COLUMNS='200', **environment)
     command = [str(argument) for argument in command]
     with tempfile.TemporaryDirectory() as folder:
         outputs = [os.path.join(folder, name) for name in ('stdout', 'stderr')]

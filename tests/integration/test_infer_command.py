@@ -28,11 +28,12 @@ def test_a_broken_file_does_not_stop_the_others(tmp_path):
     done = run(*command, '--entropy')
     assert done.returncode == 1 and 'Traceback' not in done.stderr, done.stderr
     lines = done.stderr.splitlines()
-    assert lines[-1] == '2 of 5 files are not labelled.'
+    assert lines[-1] == '3 of 5 files are labelled, 2 are not.'
     assert (f"{scans / 'a.copc.laz'}: it is COPC; the result is without its index, which needs another order of the "
             'points.') in lines
     assert 'broken.las: ' in lines[-3] and 'broken.ply: ' in lines[-2]
     assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
-        *(f'00000{frame}.{suffix}' for frame in range(2) for suffix in ('bin', 'label', 'npz')), 'a.laz', 'classes.csv']
+        '.erda_records', *(f'00000{frame}.{suffix}' for frame in range(2) for suffix in ('bin', 'label', 'npz')),
+        'a.laz', 'classes.csv']
     assert (tmp_path / 'out/000000.bin').read_bytes() == (scans / '000000.bin').read_bytes()
     assert set(np.load(tmp_path / 'out/000001.npz')) == {'confidence', 'entropy'}

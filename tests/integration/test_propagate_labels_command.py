@@ -19,9 +19,10 @@ def test_a_folder_is_labelled_from_its_clicks_and_bad_files_end_nothing(tmp_path
     assert '41 clicks' in done.stdout and '0 is no label' in done.stdout
     assert (tmp_path / 'out/classes.csv').read_text() == 'code,class\n2,ground\n5,tree\n'
     lines = done.stderr.splitlines()
-    assert lines[-1] == '2 of 4 files are not labelled.'
+    assert lines[-1] == '2 of 4 files are labelled, 2 are not.'
     assert 'broken.ply: ' in lines[-3] and 'nobody_clicked.npy: no click labels a point of it' in lines[-2]
-    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == ['a.npy', 'b.npy', 'classes.csv']
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
+        '.erda_records', 'a.npy', 'b.npy', 'classes.csv']
     result = np.load(tmp_path / 'out/a.npy')
     assert set(np.unique(result['predicted_class'])) == {0, 2, 5}
     assert ((result['predicted_class'] == 0) == (result['confidence'] < 0.99)).all()

@@ -207,6 +207,20 @@ def test_bool_in_ply(tmp_path, encoding):
     assert cloud.fields['score'].tolist() == [7, 8]
 
 
+def test_points_of_ply_may_have_another_name(tmp_path):
+    """DALES Objects calls them testing."""
+    points = np.array([(1, 2, 3, 7), (4, 5, 6, 8)], [*((axis, '<f4') for axis in 'xyz'), ('ins_class', '<i4')])
+    header = ('ply\nformat binary_little_endian 1.0\nelement scan 1\nproperty float x\nelement testing 2\n'
+              'property float x\nproperty float y\nproperty float z\nproperty int ins_class\nend_header\n')
+    (tmp_path / 'a.ply').write_bytes(header.encode() + np.float32(9).tobytes() + points.tobytes())
+    copy_with_fields(tmp_path / 'a.ply', tmp_path / 'b.ply', [dict(score=np.array([5, 6]))])
+    for name in ('a.ply', 'b.ply'):
+        cloud = read_point_cloud(tmp_path / name)
+        assert cloud.xyz.tolist() == [[1, 2, 3], [4, 5, 6]] and cloud.fields['ins_class'].tolist() == [7, 8]
+    assert cloud.fields['score'].tolist() == [5, 6]
+    assert (tmp_path / 'b.ply').read_bytes().split(b'end_header\n')[0].count(b'element testing 2\n') == 1
+
+
 def test_las_becomes_laz(tmp_path):
     write_las(tmp_path / 'a.las')
     copy_with_fields(tmp_path / 'a.las', tmp_path / 'b.laz', predictions(tmp_path / 'a.las'), CHUNK)

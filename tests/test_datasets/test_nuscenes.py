@@ -7,16 +7,14 @@ import numpy as np
 import pytest
 from mmdet3d.registry import DATASETS
 from nuscenes.eval.lidarseg.utils import LidarsegClassMapper
+from tiny_nuscenes import POINTS, VERSION, points, write_nuscenes
 
 from erda.datasets.nuscenes import prepare_nuscenes
 from erda.datasets.nuscenes_seg_dataset import RAW_CLASSES, NuScenesSegDataset
 from erda.files.data_error import DataError
 
-VERSION = 'v1.0-trainval'
-SCENES = ['scene-0001', 'scene-0003', 'scene-0002']  # training, validation, training
 LIDAR = 'samples/LIDAR_TOP/n1__LIDAR_TOP__1.pcd.bin'
 LABELS = f'lidarseg/{VERSION}/sweep1_lidarseg.bin'
-POINTS = 320
 PIPELINE = [
     dict(type='LoadPointsFromFile', coord_type='LIDAR', load_dim=5, use_dim=4),
     dict(type='LoadAnnotations3D', with_bbox_3d=False, with_label_3d=False, with_seg_3d=True, seg_3d_dtype='np.uint8',
@@ -24,17 +22,6 @@ PIPELINE = [
     dict(type='PointSegClassMapping'),
     dict(type='Pack3DDetInputs', keys=['points', 'pts_semantic_mask']),
 ]
-
-
-def points(sweep):
-    """Intensity is the raw label id."""
-    values = np.random.default_rng(sweep).uniform(-50, 50, (POINTS, 5)).astype(np.float32)
-    values[:, 3] = np.arange(POINTS) % len(RAW_CLASSES)
-    return values
-
-
-def write_table(root, name, rows):
-    (root / VERSION / f'{name}.json').write_text(json.dumps(rows))
 
 
 def edit_table(path, edit):
@@ -45,28 +32,7 @@ def edit_table(path, edit):
 
 @pytest.fixture
 def nuscenes(tmp_path):
-    for folder in (VERSION, 'samples/LIDAR_TOP', f'lidarseg/{VERSION}'):
-        (tmp_path / folder).mkdir(parents=True)
-    sweeps, labels = [], []
-    for k in range(len(SCENES)):
-        lidar = f'samples/LIDAR_TOP/n1__LIDAR_TOP__{k}.pcd.bin'
-        lidarseg = f'lidarseg/{VERSION}/sweep{k}_lidarseg.bin'
-        points(k).tofile(tmp_path / lidar)
-        points(k)[:, 3].astype(np.uint8).tofile(tmp_path / lidarseg)
-        labels.append(dict(token=f'sweep{k}', sample_data_token=f'sweep{k}', filename=lidarseg))
-        sweeps += [
-            dict(token=f'sweep{k}', sample_token=f'sample{k}', is_key_frame=True, filename=lidar),
-            dict(token=f'image{k}', sample_token=f'sample{k}', is_key_frame=True, filename=f'samples/CAM_BACK/{k}.jpg'),
-            dict(token=f'next{k}', sample_token=f'sample{k}', is_key_frame=False,
-                 filename=f'sweeps/LIDAR_TOP/{k}.pcd.bin'),
-        ]
-    write_table(tmp_path, 'category', [dict(index=k, name=name) for k, (name, _) in enumerate(RAW_CLASSES)])
-    write_table(tmp_path, 'scene', [dict(token=f'token{k}', name=name) for k, name in enumerate(SCENES)])
-    write_table(tmp_path, 'sample', [dict(token=f'sample{k}', scene_token=f'token{k}', timestamp=1500000 + k)
-                                     for k in range(len(SCENES))])
-    write_table(tmp_path, 'sample_data', sweeps)
-    write_table(tmp_path, 'lidarseg', labels)
-    return tmp_path
+    return write_nuscenes(tmp_path)
 
 
 def written(root):
@@ -76,7 +42,7 @@ def written(root):
 def build(root, split):
     return DATASETS.build(dict(
         type='NuScenesSegDataset', _scope_='mmdet3d', data_root=str(root), pipeline=PIPELINE,
-        ann_file=f'nuscenes_lidarseg_infos_{split}.pkl', metainfo=dict(classes=NuScenesSegDataset.METAINFO['classes']),
+        ann_file=f'nuscenes_lidarseg_infos_{split}.pkl',
         data_prefix=dict(pts='samples/LIDAR_TOP', pts_semantic_mask=f'lidarseg/{VERSION}')))
 
 

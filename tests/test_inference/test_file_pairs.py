@@ -43,24 +43,23 @@ def test_results_inside_the_input_folder_are_no_inputs(clouds):
     for pair in file_pairs([clouds / 'in'], clouds / 'in/labelled'):
         pair.target.parent.mkdir(parents=True, exist_ok=True)
         pair.target.write_bytes(b'')
-    assert len(file_pairs([clouds / 'in'], clouds / 'in/labelled', overwrite=True)) == 2
+    assert len(file_pairs([clouds / 'in'], clouds / 'in/labelled')) == 2
 
 
-@pytest.mark.parametrize('inputs, out, overwrite, message', [
-    (['in'], 'in', True, 'overwritten by its own result'),
-    (['in/a.las'], 'in', True, 'overwritten by its own result'),
-    (['in/a.las'], 'other', False, 'give --overwrite'),
-    (['in/a.las', 'other/a.las'], 'out', False, 'would both be written'),
-    (['in/notes.md', 'empty'], 'out', False, 'no file of a known format'),
+@pytest.mark.parametrize('inputs, out, message', [
+    (['in'], 'in', 'overwritten by its own result'),
+    (['in/a.las'], 'in', 'overwritten by its own result'),
+    (['in/a.las', 'other/a.las'], 'out', 'would both be written'),
+    (['in/notes.md', 'empty'], 'out', 'no file of a known format'),
 ])
-def test_refused(clouds, inputs, out, overwrite, message):
+def test_refused(clouds, inputs, out, message):
     (clouds / 'empty').mkdir()
     with pytest.raises(InferenceError, match=message):
-        file_pairs([clouds / name for name in inputs], clouds / out, overwrite)
+        file_pairs([clouds / name for name in inputs], clouds / out)
 
 
 def test_a_link_to_the_input_is_the_input(clouds):
     (clouds / 'out').mkdir()
     (clouds / 'out/a.las').hardlink_to(clouds / 'in/a.las')
     with pytest.raises(InferenceError, match='its own result'):
-        file_pairs([clouds / 'in/a.las'], clouds / 'out', overwrite=True)
+        file_pairs([clouds / 'in/a.las'], clouds / 'out')

@@ -12,9 +12,11 @@ from .las_classes import codes_of_classes, same_names
 DESCRIPTION = 'erda.yaml'
 CONFIG = 'minkunet_erda.py'
 CACHE = '.erda_cache'
+RECORDS = '.erda_records'  # of the outputs that infer.py and propagate_labels.py have completed
 LEGEND = 'classes.csv'  # what infer.py writes beside labelled files
 LabelValue = Union[int, str]  # words come from text tables
 SPLITS = ('train', 'val', 'test')
+ABOUT = ('title', 'paper', 'get', 'licence', 'not_checked')
 OF_FILE = 'of each file'  # the scale of colours that have 8 bits in one file and 16 in another
 # Distinct colours for classes without one, after Tableau's ten.
 COLOURS = ((31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40), (148, 103, 189), (140, 86, 75),
@@ -40,6 +42,7 @@ class Description(NamedTuple):
         click_radius: how far a click may be from its point, metres.
         columns: names of the columns of ``.bin`` files; ``None``: found out from their numbers.
         colour_depth_of_file: whether colours are divided by the depth of the file itself, see :meth:`scale_of`.
+        about: what people should know of a public data set, texts by the names in ``ABOUT``.
     """
     root: Path
     classes: Dict[str, List[LabelValue]]
@@ -56,6 +59,7 @@ class Description(NamedTuple):
     click_radius: float = 0.5
     columns: Optional[Tuple[str, ...]] = None
     colour_depth_of_file: bool = False
+    about: Dict[str, str] = {}
 
     def files(self, split: str) -> List[str]:
         """Files of a split relative to the root, with forward slashes, sorted.
@@ -69,15 +73,18 @@ class Description(NamedTuple):
         for pattern in self.splits[split]:
             if Path(pattern).is_absolute() or '..' in Path(pattern).parts:
                 raise DataError(f'{self.root / DESCRIPTION}: {pattern!r} must be relative to {self.root} and below it.')
-            # A file name may have brackets, which a pattern reads otherwise.
-            literal = self.root / pattern
-            files = [path for path in ([literal] if literal.is_file() else self.root.glob(pattern))
-                     if path.suffix.lower() in SUFFIXES and path.is_file()]
-            if not files:
+            if not (files := self.matching(pattern)):
                 raise DataError(f'{self.root / DESCRIPTION}: {pattern!r} of the split {split!r} is no file in '
                                 f'{self.root} with a suffix of {", ".join(SUFFIXES)}. Correct it there.')
-            found.update(path.relative_to(self.root).as_posix() for path in files)
+            found.update(files)
         return sorted(found)
+
+    def matching(self, pattern: str) -> List[str]:
+        """The point clouds that a pattern of a split means, relative to the root, with forward slashes."""
+        literal = self.root / pattern  # a file name may have brackets, which a pattern reads otherwise
+        return [path.relative_to(self.root).as_posix()
+                for path in ([literal] if literal.is_file() else self.root.glob(pattern))
+                if path.suffix.lower() in SUFFIXES and path.is_file()]
 
     def codes(self, old_format: bool = False) -> List[int]:
         """The value that stands for each class in files, see :func:`codes_of_classes`."""
@@ -149,7 +156,8 @@ def read_description(path: Path) -> Description:
         clicks=tuple(path.parent / each for each in check.strings('clicks', content.get('clicks'))),
         click_radius=check.positive_or_none('click_radius', content.get('click_radius')) or 0.5,
         columns=tuple(check.strings('columns', content.get('columns'))) or None,
-        colour_depth_of_file=check.get('scale', dict, {}).get('rgb') == OF_FILE)
+        colour_depth_of_file=check.get('scale', dict, {}).get('rgb') == OF_FILE,
+        about={str(name): check.text(f'about {name}', value) for name, value in check.get('about', dict, {}).items()})
     check.consistent(description)
     return description
 
@@ -185,6 +193,11 @@ class _Checker:
         values = [] if values is None else values if isinstance(values, list) else [values]
         self.integers(key, [value for value in values if not isinstance(value, str)])
         return values
+
+    def text(self, key: str, value: Any) -> str:
+        if not isinstance(value, str):
+            raise self.error(f'{key} is {value!r}, not a text')
+        return value
 
     def strings(self, key: str, values: Any) -> List[str]:
         values = [] if values is None else values if isinstance(values, list) else [values]
@@ -225,6 +238,8 @@ class _Checker:
             raise self.error(f'colours has {sorted(map(str, unknown))[0]}, which is no class')
         if unknown := set(description.splits) - set(SPLITS):
             raise self.error(f'splits has {sorted(map(str, unknown))[0]}. They are {", ".join(SPLITS)}')
+        if unknown := set(description.about) - set(ABOUT):
+            raise self.error(f'about has {sorted(unknown)[0]}. It may have {", ".join(ABOUT)}')
         if unknown := set(description.scale) - set(description.features):
             raise self.error(f'scale has {sorted(map(str, unknown))[0]}, which is not among the features')
         if len(set(description.features)) < len(description.features):

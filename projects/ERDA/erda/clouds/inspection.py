@@ -96,7 +96,8 @@ class FolderReport(NamedTuple):
 
 
 def inspect_folder(root: Path, clicks: Sequence[Path] = (), label_field: Optional[str] = None,
-                   with_labels: bool = True, columns: Optional[Sequence[str]] = None) -> FolderReport:
+                   with_labels: bool = True, columns: Optional[Sequence[str]] = None,
+                   only: Optional[Collection[str]] = None) -> FolderReport:
     """Read every point cloud below a folder once.
 
     Args:
@@ -105,6 +106,7 @@ def inspect_folder(root: Path, clicks: Sequence[Path] = (), label_field: Optiona
         label_field: field with the labels; by default the first of ``LABEL_FIELDS`` that every file has.
         with_labels: whether to look for one.
         columns: names of the columns of ``.bin`` files, see :func:`count_points`.
+        only: names of the files to read, relative to the folder; all by default.
 
     Raises:
         DataError: if there is no point cloud, or naming all files that cannot be used or lack ``label_field``.
@@ -112,6 +114,8 @@ def inspect_folder(root: Path, clicks: Sequence[Path] = (), label_field: Optiona
     if not root.is_dir():
         raise DataError(f'{root} is not a folder. Name the folder that holds the point clouds.')
     listing = look_through(root, clicks)
+    if only is not None:
+        listing = listing.only(root, only)
     paths, left_out = listing.clouds, listing.sentence(root)
     if not paths:
         raise DataError(f'{root} holds no file with a suffix of {", ".join(SUFFIXES)}. Put the point clouds there.'

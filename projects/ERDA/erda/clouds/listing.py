@@ -1,11 +1,11 @@
 """The point clouds of a folder, and what else is in it."""
 import os
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Collection, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..weak_labels.suggestion_files import CLOUD_SUFFIX, ROUND
 from .cloud_files import BARE_NUMBERS, SUFFIXES
-from .description import CACHE, CONFIG, DESCRIPTION, LEGEND
+from .description import CACHE, CONFIG, DESCRIPTION, LEGEND, RECORDS
 
 NAMED_FILES = 3  # of each kind that is not read
 
@@ -19,6 +19,12 @@ class Listing(NamedTuple):
     """
     clouds: List[Path]
     left_out: Dict[str, List[Path]]
+
+    def only(self, folder: Path, names: Collection[str]) -> 'Listing':
+        """The same with the clouds of these names, relative to the folder; the others are in no split."""
+        chosen = [path for path in self.clouds if path.relative_to(folder).as_posix() in names]
+        others = sorted(set(self.clouds).difference(chosen))
+        return Listing(chosen, {**self.left_out, **({'in no split': others} if others else {})})
 
     def sentence(self, folder: Path) -> Optional[str]:
         """What is not read, counted and named; ``None`` if all is."""
@@ -48,7 +54,7 @@ def look_through(folder: Path, clicks: Sequence[Path] = ()) -> Listing:
     given = [each.resolve() for each in clicks]
     for path, kind in found:
         kind = kind or _kind(path)
-        ours = path.name in (DESCRIPTION, CONFIG, CACHE, LEGEND) or path.name.endswith(CLOUD_SUFFIX)
+        ours = path.name in (DESCRIPTION, CONFIG, CACHE, LEGEND, RECORDS) or path.name.endswith(CLOUD_SUFFIX)
         ours |= bool(ROUND.fullmatch(path.name))
         ours |= path.suffix == '.npz' and path.with_suffix(BARE_NUMBERS).is_file()
         ours |= path.suffix == '.label' and path.stem in bare

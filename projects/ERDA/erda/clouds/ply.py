@@ -7,6 +7,7 @@ from typing import BinaryIO, Dict, Iterator, List, Literal, NamedTuple, Optional
 import numpy as np
 
 from .cloud_format import (
+    AXES,
     PointCloud,
     PointCloudError,
     PointCloudFormat,
@@ -27,6 +28,7 @@ TYPES = dict(bool='u1', char='i1', int8='i1', uchar='u1', uint8='u1', short='i2'
              float64='f8')
 NAMES = dict(i1='char', u1='uchar', i2='short', u2='ushort', i4='int', u4='uint', f4='float', f8='double')
 MAX_HEADER_BYTES = 1 << 20
+VERTEX = 'vertex'
 
 
 class Header(NamedTuple):
@@ -36,6 +38,7 @@ class Header(NamedTuple):
         lines: its lines without line ends, the last is ``end_header``.
         ascii: whether the body is text.
         byte_order: of the numbers, ``<`` or ``>``.
+        element: name of the vertices.
         count: number of vertices.
         layout: type of a vertex.
         start: where the vertices begin: a byte in a binary file, a line in an ascii one.
@@ -44,6 +47,7 @@ class Header(NamedTuple):
     lines: List[str]
     ascii: bool
     byte_order: ByteOrder
+    element: str
     count: int  # type: ignore[assignment]  # hides tuple.count
     layout: np.dtype
     start: int
@@ -52,6 +56,8 @@ class Header(NamedTuple):
 
 def read_header(path: Path) -> Header:
     """Header of a PLY file whose vertices have no list property and come behind no element that has one.
+
+    Where no element is called vertex, the vertices are the first that has x, y and z.
 
     Raises:
         PointCloudError: if it is something else or truncated.
@@ -70,18 +76,19 @@ def read_header(path: Path) -> Header:
     if encoding not in BYTE_ORDERS:
         raise PointCloudError(f'its PLY format is {encoding}, not one of {", ".join(BYTE_ORDERS)}. Save it again')
     ascii, byte_order, skipped = encoding == 'ascii', BYTE_ORDERS[encoding], 0
+    has_vertex = any(line.split()[:2] == ['element', VERTEX] for line in lines)
     for name, count, layout in _elements(lines, byte_order):
         if layout is None:
             raise PointCloudError(f'its element {name!r} has a list and is the vertices or comes before them. Save it '
                                   'again as a plain point cloud')
-        if name == 'vertex':
+        if name == VERTEX or not has_vertex and set(AXES) <= {field.lower() for field in names_of(layout)}:
             size = path.stat().st_size - body
             smallest = 2 * len(names_of(layout)) if ascii else layout.itemsize  # a digit and a space, at least
             if count < 0 or count * smallest - int(ascii) > size - (0 if ascii else skipped):
                 raise too_few_bytes(count, size)
-            return Header(lines, ascii, byte_order, count, layout, skipped if ascii else body + skipped, body)
+            return Header(lines, ascii, byte_order, name, count, layout, skipped if ascii else body + skipped, body)
         skipped += count if ascii else count * layout.itemsize
-    raise PointCloudError('it has no element "vertex". Save it again as a point cloud')
+    raise PointCloudError('it has no element with x, y and z. Save it again as a point cloud')
 
 
 def _elements(lines: List[str], byte_order: str) -> Iterator[Tuple[str, int, Optional[np.dtype]]]:
@@ -193,7 +200,7 @@ def ply_type(values: np.ndarray) -> np.ndarray:
 
 def vertex_header(layout: np.dtype, count: int) -> bytes:
     """Header of a binary file of vertices alone."""
-    lines = ['ply', 'format binary_little_endian 1.0', f'element vertex {count}', *_properties(layout), 'end_header']
+    lines = ['ply', 'format binary_little_endian 1.0', f'element {VERTEX} {count}', *_properties(layout), 'end_header']
     return ('\n'.join(lines) + '\n').encode('latin-1')
 
 
@@ -205,7 +212,7 @@ def _header_bytes(header: Header, layout: np.dtype) -> bytes:
     lines, in_vertex = [], False
     for line in header.lines:
         if line.startswith('element '):
-            in_vertex = line.split()[1] == 'vertex'
+            in_vertex = line.split()[1] == header.element
         if in_vertex and line.startswith('property '):
             continue
         lines.append(line)

@@ -10,10 +10,11 @@ import yaml
 from ..files.data_error import DataError
 from .click_files import click_values, find_click_files
 from .coordinate_doubts import coordinate_doubts
-from .description import CONFIG, DESCRIPTION, OF_FILE, SPLITS, LabelValue
+from .description import CONFIG, DESCRIPTION, OF_FILE, SPLITS, LabelValue, read_description
 from .features import HEIGHT, XYZ, colour_depth, find_field
 from .inspection import FolderReport, inspect_folder
 from .label_values import LabelValues, unused_labels, values_of_clicks, values_of_field
+from .public_sets import doubts, inspect_public, public_description
 
 CLICKS = 'clicks'  # where rounds of clicks go if the user names no other place
 VOXELS_PER_BLOCK_SIDE = 100
@@ -32,6 +33,7 @@ class Wishes(NamedTuple):
         unlabelled: values of labels that nobody gave.
         columns: names of the columns of ``.bin`` files.
         block_size: side of the blocks that larger files are cut into, metres.
+        public_set: name of the data set in the folder, whose description says all the rest.
     """
     clicks: Tuple[Path, ...] = ()
     label_field: Optional[str] = None
@@ -41,6 +43,11 @@ class Wishes(NamedTuple):
     unlabelled: Optional[Tuple[LabelValue, ...]] = None
     columns: Optional[Sequence[str]] = None
     block_size: Optional[float] = None
+    public_set: Optional[str] = None
+
+    def beside_folder(self) -> bool:
+        """Whether anything is said."""
+        return any([*self[:3], *self.splits.values(), *self[4:]])
 
 
 class Starter(NamedTuple):
@@ -52,6 +59,11 @@ class Starter(NamedTuple):
 
 def inspect_for(root: Path, wishes: Wishes) -> FolderReport:
     """What is in a folder, with its labels unless there are to be clicks. Raises what :func:`inspect_folder` does."""
+    if wishes.public_set is not None:
+        if wishes._replace(public_set=None).beside_folder():
+            raise DataError(f'--as {wishes.public_set} says what classes, labels and files are. Leave out the other '
+                            f'options, and edit {root / DESCRIPTION} afterwards.')
+        return inspect_public(root, wishes.public_set)
     from_clicks = bool(wishes.clicks or wishes.classes) and wishes.label_field is None
     return inspect_folder(root, wishes.clicks, wishes.label_field, not from_clicks, wishes.columns)
 
@@ -72,7 +84,7 @@ def write_starter(report: FolderReport, wishes: Wishes) -> Starter:
         path = report.root / name
         if path.exists():
             starter.kept.append(path)
-            if name == DESCRIPTION and any([*wishes[:3], *wishes.splits.values(), *wishes[4:]]):
+            if name == DESCRIPTION and wishes.beside_folder():
                 starter.remarks.append(f'{path} stays as it is: nothing you gave beside the folder is in it. To have '
                                        'it written anew, move it away.')
             continue
@@ -116,6 +128,17 @@ param_scheduler = [
 
 
 def _description(report: FolderReport, wishes: Wishes, remarks: List[str]) -> str:
+    if wishes.public_set is None:
+        text = _own_description(report, wishes, remarks)
+    else:
+        path = public_description(wishes.public_set)
+        text = path.read_text(encoding='utf-8')
+        remarks += doubts(report, read_description(path))
+    remarks += coordinate_doubts(report, _spacing(report), _voxel_size(report), CONFIG)
+    return text
+
+
+def _own_description(report: FolderReport, wishes: Wishes, remarks: List[str]) -> str:
     classes, unlabelled, void = _label_values(report, wishes, remarks)
     features, scale = _features(report, remarks)
     block_size = wishes.block_size or _block_size(report)
@@ -143,7 +166,6 @@ def _description(report: FolderReport, wishes: Wishes, remarks: List[str]) -> st
         lines += ['', '# With clicks, training sees these labels and no others. Files, folders or glob patterns; what',
                   '# comes later wins.', 'clicks:', *(f'  - {_text(place)}' for place in places),
                   '# How far a click may be from its point, metres.', 'click_radius: 0.5']
-    remarks += coordinate_doubts(report, _spacing(report), _voxel_size(report), CONFIG)
     return '\n'.join(lines) + '\n'
 
 

@@ -1,4 +1,6 @@
 """nuScenes-lidarseg as an mmdet3d data set, which mmdet3d 1.4.0 has no class for."""
+from typing import Any, Optional
+
 import numpy as np
 from mmdet3d.datasets import Seg3DDataset
 from mmdet3d.registry import DATASETS
@@ -36,6 +38,9 @@ class NuScenesSegDataset(Seg3DDataset):
         'seg_valid_class_ids': tuple(range(16)),
         'seg_all_class_ids': tuple(range(16)),
     }
+
+    def __init__(self, *args: Any, metainfo: Optional[dict] = None, **kwargs: Any) -> None:
+        super().__init__(*args, metainfo=metainfo or dict(classes=self.METAINFO['classes']), **kwargs)
 
     def get_seg_label_mapping(self, metainfo: dict) -> np.ndarray:
         """Class ``[32]`` int64 of each raw label id; several ids share a class, which the base class cannot say."""

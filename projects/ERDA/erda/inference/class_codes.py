@@ -41,8 +41,9 @@ def write_legend(folder: Path, classes: Sequence[str], codes: Sequence[int], ove
     if path.exists() and not overwrite and path.read_bytes() != content:
         raise InferenceError(f'{path} gives other codes to the classes. Choose another folder with -o, or give '
                              '--overwrite.')
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(path, content)
+    if not path.exists() or overwrite:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content)
     return path
 
 

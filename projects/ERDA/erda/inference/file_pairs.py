@@ -13,7 +13,7 @@ class FilePair(NamedTuple):
     target: Path
 
 
-def file_pairs(inputs: Sequence[Path], out_dir: Path, overwrite: bool = False) -> List[FilePair]:
+def file_pairs(inputs: Sequence[Path], out_dir: Path) -> List[FilePair]:
     """The inputs and their outputs, which have the names of :func:`copy_name`.
 
     Those from a folder keep their place below it.
@@ -21,10 +21,9 @@ def file_pairs(inputs: Sequence[Path], out_dir: Path, overwrite: bool = False) -
     Args:
         inputs: files, or folders, see :func:`cloud_files`.
         out_dir: folder of the outputs; if it is inside an input folder, what it holds is no input.
-        overwrite: whether outputs may exist.
 
     Raises:
-        InferenceError: if a folder has no file, an output exists or is its own input, or two have the same name.
+        InferenceError: if a folder has no file, an output is its own input, or two have the same name.
         DataError: if a folder's ``erda.yaml`` cannot be used.
     """
     pairs: Dict[Path, FilePair] = {}
@@ -44,6 +43,4 @@ def file_pairs(inputs: Sequence[Path], out_dir: Path, overwrite: bool = False) -
     for source, target in pairs.values():
         if target.resolve() == source.resolve() or target.exists() and target.samefile(source):
             raise InferenceError(f'{source} would be overwritten by its own result. Choose another folder with -o.')
-        if target.exists() and not overwrite:
-            raise InferenceError(f'{target} exists. Choose another folder, or give --overwrite.')
     return list(pairs.values())
