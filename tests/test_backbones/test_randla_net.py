@@ -3,8 +3,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from erda.backbones import RandLANet, RandLANetHead
+from erda.backbones import RandLANet
 from erda.config import ConfigError
+from erda.heads import RandLANetHead
 from erda.sampling import PointPyramid, join_pyramids, point_pyramid
 
 RATIOS, NEIGHBORS = (4, 2), 8

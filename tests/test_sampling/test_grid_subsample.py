@@ -31,6 +31,17 @@ def test_no_label_of_a_budget_on_the_same_grid_is_lost():
     assert np.array_equal(kept['pts_semantic_mask'], labels[rows])
 
 
+def test_no_voxel_loses_its_label_to_a_point_without():
+    """A budget on raw points labels points that are not the first of their voxels."""
+    points, truth = room()
+    labels = RatioBudget(0.05).weaken(truth, 4, Scan('a', scan_rng('a', 0)))
+    kept = subsample(points, labels, 0.1)
+    voxels = {tuple(voxel) for voxel in (points[labels != UNLABELED, :3] // np.float32(0.1)).astype(int).tolist()}
+    assert (kept['pts_semantic_mask'] != UNLABELED).sum() == len(voxels)
+    assert np.array_equal(kept['pts_semantic_mask'], labels[kept['pts_instance_mask']])
+    assert (np.diff(kept['pts_instance_mask']) > 0).all()
+
+
 def test_one_point_for_each_voxel():
     points, labels = room()
     kept = subsample(points, labels, 0.25)['points'].tensor

@@ -2,6 +2,7 @@
 from .classified_points import ClassifierCall, classify_points, mean_call
 from .erda_head_mixin import ERDAHeadMixin
 from .point_selection import PointSelection
+from .randla_net_head import RandLANetHead
 from .segmentor_heads import (
     ERDACylinder3DHead,
     ERDADGCNNHead,
@@ -14,5 +15,6 @@ from .turned_points import turned_points
 
 __all__ = [
     'ClassifierCall', 'ERDACylinder3DHead', 'ERDADGCNNHead', 'ERDAHeadMixin', 'ERDAMinkUNetHead', 'ERDAPAConvHead',
-    'ERDAPointNet2Head', 'ERDARandLANetHead', 'PointSelection', 'classify_points', 'mean_call', 'turned_points'
+    'ERDAPointNet2Head', 'ERDARandLANetHead', 'PointSelection', 'RandLANetHead', 'classify_points', 'mean_call',
+    'turned_points'
 ]

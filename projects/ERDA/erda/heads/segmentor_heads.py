@@ -5,8 +5,8 @@ from mmdet3d.models.decode_heads import Cylinder3DHead, DGCNNHead, MinkUNetHead,
 from mmdet3d.registry import MODELS
 from torch import Tensor
 
-from ..backbones import RandLANetHead
 from .erda_head_mixin import ERDAHeadMixin
+from .randla_net_head import RandLANetHead
 
 
 @MODELS.register_module()
@@ -54,4 +54,4 @@ class ERDAPAConvHead(ERDAHeadMixin, PAConvHead):
 
 @MODELS.register_module()
 class ERDARandLANetHead(ERDAHeadMixin, RandLANetHead):
-    """:class:`ERDAHeadMixin` over :class:`erda.backbones.RandLANetHead`."""
+    """:class:`ERDAHeadMixin` over :class:`RandLANetHead`."""

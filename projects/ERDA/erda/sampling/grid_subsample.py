@@ -1,3 +1,4 @@
+import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet3d.registry import TRANSFORMS
 
@@ -9,13 +10,16 @@ MASKS = ('pts_semantic_mask', 'pts_instance_mask')
 
 @TRANSFORMS.register_module()
 class GridSubsample(BaseTransform):
-    """Keeps the first point of each voxel: those that a budget with ``base=dict(voxel_size=...)`` draws from.
+    """Keeps one point of each voxel: the first with a label or, where there is none, the first.
+
+    So no voxel loses its label, whatever the budget was drawn from. Of a budget with ``base=dict(voxel_size=...)`` of
+    the same size, whose labels are at the first points, none is lost at all.
 
     It comes behind the loading of labels and in front of anything that moves points. Modified keys: ``points``,
     ``pts_semantic_mask`` and ``pts_instance_mask``, if they are there.
 
     Args:
-        voxel_size: edge of a voxel in metres, the same as in the budget: with another one labels are lost.
+        voxel_size: edge of a voxel in metres.
 
     Raises:
         ValueError: if ``voxel_size`` is not positive.
@@ -27,7 +31,10 @@ class GridSubsample(BaseTransform):
         self.voxel_size = voxel_size
 
     def transform(self, results: dict) -> dict:
-        kept = grid_subsample(results['points'].coord.numpy(), self.voxel_size)
+        xyz = results['points'].coord.numpy()
+        unlabelled = results.get('pts_semantic_mask', np.zeros(len(xyz))) < 0  # a hidden label that is marked, too
+        order = np.argsort(unlabelled, kind='stable')
+        kept = np.sort(order[grid_subsample(xyz[order], self.voxel_size)])
         results['points'] = results['points'][kept]
         for key in MASKS:
             if key in results:

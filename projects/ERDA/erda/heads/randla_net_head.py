@@ -11,7 +11,7 @@ class RandLANetHead(Base3DDecodeHead):
     """The last layers of RandLA-Net: MLPs of each point, dropout and the classifier.
 
     Args:
-        in_channels: of ``point_features``, 2 * ``channels[0]`` of :class:`RandLANet`.
+        in_channels: of ``point_features``, 2 * ``channels[0]`` of :class:`erda.backbones.RandLANet`.
         hidden_channels: of the layers in front of the last one, which has ``channels``.
         kwargs: arguments of mmdet3d's ``Base3DDecodeHead``.
 
