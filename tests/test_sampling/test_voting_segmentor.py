@@ -47,12 +47,14 @@ def test_every_raw_point_has_what_the_nearest_of_the_grid_has():
     assert torch.equal(logits, logits[kept][cKDTree(xyz[kept]).query(xyz)[1]])
 
 
-def test_one_sample_of_everything_is_one_prediction():
+def test_the_last_vote_alone_is_a_prediction_around_its_centre():
+    """Samples of all points: the second lies around the point that is farthest from the middle of the first."""
     points = room(100)
-    model = build(voxel_size=None, num_points=100, votes=1e-3)
-    order = (points[:, :3] - points[0, :3]).norm(dim=1).argsort()
+    model = build(voxel_size=None, num_points=100, votes=1e-9, momentum=0.0)
+    center = points[(points[:, :3] - points[0, :3]).norm(dim=1).argmax()]
+    order = (points[:, :3] - center[:3]).norm(dim=1).argsort()
     centred = points[order]
-    centred[:, :2] -= points[0, :2]
+    centred[:, :2] -= center[:2]
     with torch.no_grad():
         expected = model.encode_decode(centred[None], [])[0].T.log_softmax(dim=1)
     torch.testing.assert_close(log_probabilities(model, points)[order], expected, rtol=1e-4, atol=1e-4)
