@@ -51,9 +51,8 @@ class WeakSegDataPreprocessor(Det3DDataPreprocessor):
                 if told.asked[told.mask].all():
                     labels.propagated_label, labels.propagated_confidence = told.propagated, told.confidence
                 labels.pts_semantic_mask = labels.pts_semantic_mask.masked_fill(told.mask, UNLABELED)
-        known, others = {}, {}
-        for key, value in data['inputs'].items():
-            (known if key in STOCK_INPUTS else others)[key] = value
+        others = {key: value for key, value in data['inputs'].items() if key not in STOCK_INPUTS}
+        known = {key: value for key, value in data['inputs'].items() if key in STOCK_INPUTS}
         batch = super().simple_process({**data, 'inputs': known}, training)
         batch['inputs'].update(self.cast_data(others))
         return batch
