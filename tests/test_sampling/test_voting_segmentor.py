@@ -8,18 +8,22 @@ from mmengine.registry import init_default_scope
 from scipy.spatial import cKDTree
 
 from erda.config import ConfigError
-from erda.sampling import VotingSegmentor
 from erda.weak_labels import grid_subsample
 
 VOTES = dict(mode='vote', voxel_size=0.2, num_points=128, votes=1, momentum=0.95, batch_size=4)
 
 
-def build(name='randlanet_erda_1pct_s3dis', **test_cfg):
+def config(in_channels=6, **test_cfg):
     init_default_scope('mmdet3d')
+    cfg = tiny_config('projects/ERDA/configs/randlanet_erda_1pct_s3dis.py', '').model
+    cfg.backbone.in_channels = in_channels
+    cfg.test_cfg = {**VOTES, **test_cfg}
+    return cfg
+
+
+def build(cfg=None, **changes):
     torch.manual_seed(0)
-    cfg = tiny_config(f'projects/ERDA/configs/{name}.py', '').model
-    cfg.update(type='VotingSegmentor', test_cfg={**VOTES, **test_cfg})
-    model = MODELS.build(cfg).eval()
+    model = MODELS.build(cfg or config(**changes)).eval()
     torch.nn.init.normal_(model.decode_head.conv_seg.weight)
     return model
 
@@ -70,21 +74,24 @@ def test_hardly_a_point(num_points):
     assert log_probabilities(build(), room(num_points)).isfinite().all()
 
 
-def test_a_stock_network_with_normalized_coordinates():
-    model = build('pointnet2_ssg_erda_1pct_s3dis', use_normalized_coord=True, votes=0.01)
-    assert type(model) is VotingSegmentor
-    assert log_probabilities(model, room()).shape == (1500, 13)
+def test_normalized_coordinates_are_those_of_the_room():
+    model, seen = build(in_channels=9, use_normalized_coord=True), []
+    model.backbone.register_forward_pre_hook(lambda module, args: seen.append(args[0].flatten(0, 1)))
+    points = room()
+    assert log_probabilities(model, points).shape == (1500, 13)
+    rows = torch.cat(seen)
+    relative = points[:, :3] / points[:, :3].amax(dim=0)
+    known = {tuple(row) for row in torch.cat([points[:, 3:], relative], dim=1).tolist()}
+    assert rows.shape[1] == 9 and {tuple(row) for row in rows[:, 3:].tolist()} <= known
 
 
 def test_sliding_windows_are_those_of_mmdet3d():
-    cfg = tiny_config('projects/ERDA/configs/pointnet2_ssg_erda_1pct_s3dis.py', '').model
-    model = build('pointnet2_ssg_erda_1pct_s3dis', **cfg.test_cfg)
-    stock = MODELS.build(cfg).eval()
-    stock.load_state_dict(model.state_dict())
+    cfg = config(mode='slide', block_size=1.0, sample_rate=0.5, use_normalized_coord=False)
     logits = []
-    for network in (model, stock):
-        torch.manual_seed(0)
-        logits.append(log_probabilities(network, room()))
+    for kind in ('VotingSegmentor', 'EncoderDecoder3D'):
+        model = build(dict(cfg, type=kind))
+        torch.manual_seed(0)  # windows are filled up at random
+        logits.append(log_probabilities(model, room()))
     assert torch.equal(*logits)
 
 
