@@ -85,6 +85,15 @@ def test_normalized_coordinates_are_those_of_the_room():
     assert rows.shape[1] == 9 and {tuple(row) for row in rows[:, 3:].tolist()} <= known
 
 
+def test_outputs_behind_the_classes_are_averaged_as_they_are():
+    """Features travel like this, see erda.inference.Segmentor."""
+    model, points = build(voxel_size=None), room()
+    model.encode_decode = lambda batch, metas: torch.cat([batch.new_zeros(len(batch), 13, 128), batch[..., 3:].mT], 1)
+    outputs = model.vote_inference(points)
+    torch.testing.assert_close(outputs[13:].T, points[:, 3:])
+    torch.testing.assert_close(outputs[:13].exp(), torch.full((13, 1500), 1 / 13))
+
+
 def test_sliding_windows_are_those_of_mmdet3d():
     cfg = config(mode='slide', block_size=1.0, sample_rate=0.5, use_normalized_coord=False)
     logits = []
