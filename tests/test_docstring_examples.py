@@ -8,6 +8,7 @@ import pytest
 import erda
 
 MODULES = (
+    'backbones.local_feature_aggregation',
     'clouds.click_files',
     'clouds.bin_columns',
     'clouds.cloud_files',
@@ -34,6 +35,8 @@ MODULES = (
     'ops.unique_coors',
     'pseudo_labels.cosine_similarity',
     'pseudo_labels.propagated_prior',
+    'sampling.point_pyramid',
+    'sampling.regular_sampling',
     'voxelization.voxel_labels',
     'weak_labels.budgets',
     'weak_labels.grid_subsampling',

@@ -76,7 +76,8 @@ def test_statistics_are_averaged_and_flags_are_the_newest(semantickitti, tmp_pat
     assert others[-1][seen].any()
 
 
-@pytest.mark.parametrize('name', ['minkunet_erda_1pct', 'cylinder3d_erda_1pct', 'pointnet2_ssg_erda_1pct_s3dis'])
+@pytest.mark.parametrize('name', ['minkunet_erda_1pct', 'cylinder3d_erda_1pct', 'pointnet2_ssg_erda_1pct_s3dis',
+                                  'randlanet_erda_1pct_s3dis'])
 def test_the_same_view_of_the_same_weights_is_the_networks_own(name, roots):
     """A step whose second view is what the segmentor in evaluation mode sees itself."""
     init_default_scope('mmdet3d')
@@ -90,7 +91,7 @@ def test_the_same_view_of_the_same_weights_is_the_networks_own(name, roots):
     hook.src_model, hook.ema_model = model, torch.nn.ModuleDict(dict(module=copy.deepcopy(model)))
     hook.before_train_iter(None, 0, batch)
     views = [sample.gt_pts_seg.second_view for sample in batch['data_samples']]
-    calls = classify_points(model, batch['inputs']['points'])
+    calls = classify_points(model, **batch['inputs'])
     assert all(torch.equal(view, call.features) for view, call in zip(views, calls))
 
     seen = []

@@ -29,6 +29,11 @@ NETWORKS = {
     'pointnet2_ssg': {**POINT_SAMPLING, 'model.backbone.num_samples': (8,) * 4},
     'pointnet2_msg': {**POINT_SAMPLING, 'model.backbone.num_samples': ((4, 8),) * 4},
     'paconv': {**POINT_SAMPLING, 'model.backbone.num_samples': (8,) * 4},
+    'randlanet': {
+        'model.backbone.channels': (4, 4, 4, 4, 4), 'model.backbone.ratios': (2, 2, 2, 2, 2),
+        'model.decode_head': dict(in_channels=8, channels=8),
+        'model.test_cfg': dict(voxel_size=0.1, num_points=256, votes=0.1, batch_size=4),
+    },
     'dgcnn': {'model.backbone.num_samples': (8,) * 3},
 }
 
@@ -56,5 +61,9 @@ def tiny_config(name: str, root: Path, *fragments: str, **changes) -> Config:
         if transform['type'] == 'IndoorPatchPointSample':
             transform.update(num_points=256, min_unique_num=1)
             cfg.model.test_cfg.update(num_points=256, batch_size=4)
+        elif transform['type'] == 'RegularPointSample':
+            transform.update(num_points=256)
+        elif transform['type'] == 'NeighborTables':
+            transform.update(ratios=cfg.model.backbone.ratios)
     cfg.merge_from_dict(changes)
     return cfg

@@ -2,6 +2,7 @@ import pytest
 import torch
 from mmdet3d.structures import Det3DDataSample, PointData
 
+from erda.config import ConfigError
 from erda.hooks import MixHalvesHook
 
 
@@ -70,3 +71,10 @@ def test_how_often():
 def test_errors(prob):
     with pytest.raises(ValueError, match='prob='):
         MixHalvesHook(prob=prob)
+
+
+def test_neighbours_that_have_been_found_are_not_mixed():
+    data = batch(40, 40)
+    data['inputs']['pyramid'] = object()
+    with pytest.raises(ConfigError, match='leave one of the two out'):
+        MixHalvesHook().before_train_iter(None, 0, data)

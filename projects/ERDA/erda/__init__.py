@@ -8,11 +8,13 @@ Modules:
     losses: pseudo-label and prediction to loss
     pseudo_labels: features to pseudo-label logits
     weak_labels: which labels may be seen, and how far they carry: budgets, clicks, masks, propagation, the wrapper
+    sampling: scans as networks without voxels take them: a grid, regular samples, neighbours, votes
     voxelization: points to voxels without losing a label
     synthetic: streets and rooms that we make
     clouds: users' own files: formats, blocks, features, descriptions, the folder dataset
     datasets: benchmarks: their preparation and what mmdet3d lacks of them
-    heads: the seam in the segmentor: a mixin and a head for each of mmdet3d
+    backbones: networks that mmdet3d lacks
+    heads: the seam in the segmentor: a mixin and a head for each network
     zoo: checkpoints: safe files, downloads, publication
     inference: files of any size: labels from a network or from clicks alone, and points to label next
     evaluation: what a run reports: scores, tables, pictures
@@ -42,11 +44,23 @@ train_on_several_cpus()
 install_portable_ops()  # Before the first import of mmdet3d's models, which import mmcv.ops.
 
 # Registration happens on import.
-from . import clouds, datasets, heads, hooks, losses, pseudo_labels, voxelization, weak_labels  # noqa: E402
+from . import (  # noqa: E402
+    backbones,
+    clouds,
+    datasets,
+    heads,
+    hooks,
+    losses,
+    pseudo_labels,
+    sampling,
+    voxelization,
+    weak_labels,
+)
 from .zoo.checkpoint_file import register_checkpoint_loaders  # noqa: E402
 
 register_checkpoint_loaders()
 
 __all__ = [
-    '__version__', 'clouds', 'datasets', 'heads', 'hooks', 'losses', 'pseudo_labels', 'voxelization', 'weak_labels'
+    '__version__', 'backbones', 'clouds', 'datasets', 'heads', 'hooks', 'losses', 'pseudo_labels', 'sampling',
+    'voxelization', 'weak_labels'
 ]

@@ -1,17 +1,20 @@
-"""The seam in the segmentor: ``ERDAHeadMixin`` and a registered head for each of mmdet3d."""
+"""The seam in the segmentor: ``ERDAHeadMixin`` and a registered head for each network."""
 from .classified_points import ClassifierCall, classify_points, mean_call
 from .erda_head_mixin import ERDAHeadMixin
 from .point_selection import PointSelection
+from .randla_net_head import RandLANetHead
 from .segmentor_heads import (
     ERDACylinder3DHead,
     ERDADGCNNHead,
     ERDAMinkUNetHead,
     ERDAPAConvHead,
     ERDAPointNet2Head,
+    ERDARandLANetHead,
 )
 from .turned_points import turned_points
 
 __all__ = [
     'ClassifierCall', 'ERDACylinder3DHead', 'ERDADGCNNHead', 'ERDAHeadMixin', 'ERDAMinkUNetHead', 'ERDAPAConvHead',
-    'ERDAPointNet2Head', 'PointSelection', 'classify_points', 'mean_call', 'turned_points'
+    'ERDAPointNet2Head', 'ERDARandLANetHead', 'PointSelection', 'RandLANetHead', 'classify_points', 'mean_call',
+    'turned_points'
 ]

@@ -43,19 +43,20 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
 
 
 @torch.no_grad()
-def classify_points(model: Base3DSegmentor, points: Sequence[Tensor]) -> List[ClassifierCall]:
+def classify_points(model: Base3DSegmentor, points: Sequence[Tensor], **others: Any) -> List[ClassifierCall]:
     """One call for each scan, a row for each of its points; a point has what its voxel has.
 
     Args:
         model: an mmdet3d segmentor whose head is one of ours, used in evaluation mode.
         points: ``[N_i, C_in]`` per scan, as behind the pipeline, before the data preprocessor, on any device. All of
             the same length for networks without voxels.
+        others: what else ``inputs`` has in the pipeline's batch; ``pyramid`` spares the search for neighbours.
     """
-    batch = dict(inputs=dict(points=list(points)), data_samples=[Det3DDataSample() for _ in points])
+    batch = dict(inputs=dict(points=list(points), **others), data_samples=[Det3DDataSample() for _ in points])
     with evaluation_mode(model), recorded_classifier(model.decode_head) as calls:
         batch = model.data_preprocessor(batch, False)
         inputs, has_voxels = batch['inputs'], 'voxels' in batch['inputs']
-        model.decode_head(model.extract_feat(inputs if has_voxels else torch.stack(inputs['points'])))
+        model.decode_head(model.extract_feat(inputs if has_voxels or others else torch.stack(inputs['points'])))
     call, = calls
     call = ClassifierCall(call.features, call.seg_logits[:, :model.decode_head.num_real_classes])
     rows, start = [], 0

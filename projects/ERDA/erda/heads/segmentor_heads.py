@@ -1,4 +1,4 @@
-"""One ERDA head per mmdet3d head."""
+"""One ERDA head per head of mmdet3d, and of the networks that it lacks."""
 from typing import Any, List, Tuple
 
 from mmdet3d.models.decode_heads import Cylinder3DHead, DGCNNHead, MinkUNetHead, PAConvHead, PointNet2Head
@@ -6,6 +6,7 @@ from mmdet3d.registry import MODELS
 from torch import Tensor
 
 from .erda_head_mixin import ERDAHeadMixin
+from .randla_net_head import RandLANetHead
 
 
 @MODELS.register_module()
@@ -49,3 +50,8 @@ class ERDAPAConvHead(ERDAHeadMixin, PAConvHead):
 
     PAConv's regularisation of its kernels is a loss of the segmentor, and stays beside the head's.
     """
+
+
+@MODELS.register_module()
+class ERDARandLANetHead(ERDAHeadMixin, RandLANetHead):
+    """:class:`ERDAHeadMixin` over :class:`RandLANetHead`."""

@@ -22,7 +22,7 @@ class MixHalvesHook(Hook):
         prob: how often a batch is mixed, in [0, 1].
 
     Raises:
-        ValueError: if ``prob`` is out of range.
+        ValueError: if ``prob`` is out of range; for a batch whose neighbours have been found already.
 
     Source: PolarMix, https://arxiv.org/abs/2208.00223, whose second scan comes from the whole data set
     """
@@ -35,6 +35,9 @@ class MixHalvesHook(Hook):
         self.prob = prob
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        if 'pyramid' in data_batch['inputs']:
+            raise ConfigError('MixHalvesHook gives points other neighbours than NeighborTables has found in the data '
+                              'loader: leave one of the two out of the config')
         # Drawn on the CPU, whose generator decides the run, whatever the device.
         draw, angle = torch.rand(2).tolist()
         points, samples = data_batch['inputs']['points'], data_batch['data_samples']

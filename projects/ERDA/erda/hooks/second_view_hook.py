@@ -66,7 +66,7 @@ class SecondViewHook(EMAHook):
             self.flip = _flips(runner.train_dataloader.dataset)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict) -> None:
-        calls = self.classify(data_batch['inputs']['points'])
+        calls = self.classify(**data_batch['inputs'])
         for sample, call in zip(data_batch['data_samples'], calls):
             sample.gt_pts_seg.second_view = getattr(call, self.src_model.decode_head.pseudo_labels_from)
 
@@ -77,13 +77,14 @@ class SecondViewHook(EMAHook):
             if not average.is_floating_point():
                 average.copy_(newest)
 
-    def classify(self, points: Sequence[Tensor]) -> List[ClassifierCall]:
+    def classify(self, points: Sequence[Tensor], **others: Any) -> List[ClassifierCall]:
         """What the averaged model makes of scans under views of its own, as a mean over them.
 
         Args:
             points: ``[N_i, C]`` per scan, x, y, z in metres first.
+            others: what else ``inputs`` has; neighbours stay neighbours in every view.
         """
-        views = [classify_points(self.ema_model.module, [self._turned(scan) for scan in points])
+        views = [classify_points(self.ema_model.module, [self._turned(scan) for scan in points], **others)
                  for _ in range(self.num_views)]
         return [mean_call(calls) for calls in zip(*views)]
 

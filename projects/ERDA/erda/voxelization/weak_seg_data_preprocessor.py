@@ -10,6 +10,8 @@ from ..weak_labels import UNLABELED, is_labelled
 from ..weak_labels.unlabelled_codes import decoded
 from .voxel_labels import VoxelGrid, occupied_voxels, vote_voxel_labels
 
+STOCK_INPUTS = ('points', 'img')
+
 
 @MODELS.register_module()
 class WeakSegDataPreprocessor(Det3DDataPreprocessor):
@@ -40,7 +42,8 @@ class WeakSegDataPreprocessor(Det3DDataPreprocessor):
         """What the stock class does; what unlabelled points tell in their labels becomes fields of their own.
 
         Where a :class:`erda.weak_labels.WeakLabelDataset` has propagated labels, ``gt_pts_seg`` of each sample gets
-        ``propagated_label [N]``, negative where there is none, and ``propagated_confidence [N]``.
+        ``propagated_label [N]``, negative where there is none, and ``propagated_confidence [N]``. What the stock class
+        does not know of ``inputs`` stays there, on the device of the points.
         """
         for sample in data.get('data_samples') or () if training else ():
             if 'pts_semantic_mask' in (labels := sample.get('gt_pts_seg', ())):
@@ -48,7 +51,11 @@ class WeakSegDataPreprocessor(Det3DDataPreprocessor):
                 if told.asked[told.mask].all():
                     labels.propagated_label, labels.propagated_confidence = told.propagated, told.confidence
                 labels.pts_semantic_mask = labels.pts_semantic_mask.masked_fill(told.mask, UNLABELED)
-        return super().simple_process(data, training)
+        others = {key: value for key, value in data['inputs'].items() if key not in STOCK_INPUTS}
+        known = {key: value for key, value in data['inputs'].items() if key in STOCK_INPUTS}
+        batch = super().simple_process({**data, 'inputs': known}, training)
+        batch['inputs'].update(self.cast_data(others))
+        return batch
 
     @torch.no_grad()
     def voxelize(self, points: List[Tensor], data_samples: list) -> Dict[str, Tensor]:
