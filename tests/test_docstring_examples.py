@@ -8,6 +8,8 @@ import pytest
 import erda
 
 MODULES = (
+    'backbones.patches',
+    'backbones.serialization',
     'clouds.click_files',
     'clouds.bin_columns',
     'clouds.cloud_files',

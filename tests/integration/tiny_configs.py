@@ -20,6 +20,12 @@ POINT_SAMPLING = {'model.backbone.num_points': (64, 32, 16, 8)}
 NETWORKS = {
     'minkunet': SPARSE_CONV,
     'spvcnn': SPARSE_CONV,
+    'ptv3': {
+        'model.data_preprocessor.voxel_layer.voxel_size': [0.5] * 3,
+        'model.backbone': dict(encoder_channels=[16, 16], encoder_blocks=[1, 1], decoder_channels=[16],
+                               decoder_blocks=[1], patch_size=32),
+        'model.decode_head.channels': 16,
+    },
     'cylinder3d': {
         'model.data_preprocessor.voxel_layer.grid_shape': [48, 36, 16],
         'model.voxel_encoder': dict(feat_channels=[4, 8], grid_shape=[48, 36, 16], feat_compression=4),

@@ -12,6 +12,7 @@ Modules:
     synthetic: streets and rooms that we make
     clouds: users' own files: formats, blocks, features, descriptions, the folder dataset
     datasets: benchmarks: their preparation and what mmdet3d lacks of them
+    backbones: networks that mmdet3d lacks
     heads: the seam in the segmentor: a mixin and a head for each of mmdet3d
     zoo: checkpoints: safe files, downloads, publication
     inference: files of any size: labels from a network or from clicks alone, and points to label next
@@ -41,11 +42,12 @@ train_on_several_cpus()
 install_portable_ops()  # Before the first import of mmdet3d's models, which import mmcv.ops.
 
 # Registration happens on import.
-from . import clouds, datasets, heads, hooks, losses, pseudo_labels, voxelization, weak_labels  # noqa: E402
+from . import backbones, clouds, datasets, heads, hooks, losses, pseudo_labels, voxelization, weak_labels  # noqa: E402
 from .zoo.checkpoint_file import register_checkpoint_loaders  # noqa: E402
 
 register_checkpoint_loaders()
 
 __all__ = [
-    '__version__', 'clouds', 'datasets', 'heads', 'hooks', 'losses', 'pseudo_labels', 'voxelization', 'weak_labels'
+    '__version__', 'backbones', 'clouds', 'datasets', 'heads', 'hooks', 'losses', 'pseudo_labels', 'voxelization',
+    'weak_labels'
 ]
