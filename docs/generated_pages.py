@@ -24,6 +24,7 @@ NETWORKS = dict(
     SPVCNNBackbone='SPVCNN',
     PointNet2SASSG='PointNet++ (SSG)',
     PointNet2SAMSG='PointNet++ (MSG)',
+    PointTransformer='Point Transformer',
     PointTransformerV3='Point Transformer V3')
 
 CONFIGS = """\

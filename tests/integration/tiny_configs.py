@@ -35,6 +35,10 @@ NETWORKS = {
     'pointnet2_ssg': {**POINT_SAMPLING, 'model.backbone.num_samples': (8,) * 4},
     'pointnet2_msg': {**POINT_SAMPLING, 'model.backbone.num_samples': ((4, 8),) * 4},
     'paconv': {**POINT_SAMPLING, 'model.backbone.num_samples': (8,) * 4},
+    'ptv1': {
+        'model.backbone': dict(channels=(16, 16, 16), blocks=(1, 1, 1), num_neighbors=4),
+        'model.decode_head.channels': 16,
+    },
     'dgcnn': {'model.backbone.num_samples': (8,) * 3},
 }
 

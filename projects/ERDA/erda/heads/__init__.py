@@ -2,15 +2,17 @@
 from .classified_points import ClassifierCall, classify_points
 from .erda_head_mixin import ERDAHeadMixin
 from .point_selection import PointSelection
+from .point_transformer_head import PointTransformerHead
 from .segmentor_heads import (
     ERDACylinder3DHead,
     ERDADGCNNHead,
     ERDAMinkUNetHead,
     ERDAPAConvHead,
     ERDAPointNet2Head,
+    ERDAPointTransformerHead,
 )
 
 __all__ = [
     'ClassifierCall', 'ERDACylinder3DHead', 'ERDADGCNNHead', 'ERDAHeadMixin', 'ERDAMinkUNetHead', 'ERDAPAConvHead',
-    'ERDAPointNet2Head', 'PointSelection', 'classify_points'
+    'ERDAPointNet2Head', 'ERDAPointTransformerHead', 'PointSelection', 'PointTransformerHead', 'classify_points'
 ]
