@@ -40,6 +40,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--seeds', nargs='+', type=int, metavar='N', help='only these')
     parser.add_argument('--at-once', type=positive, metavar='N',
                         help='trainings at the same time, each on one thread or GPU (default: as many as those)')
+    parser.add_argument('--new-scenes-only', action='store_true',
+                        help='do not test on hidden labels of the training scans, which takes as long as they do')
     parser.add_argument('--dry-run', action='store_true', help='list the cells and what is left to do')
     parser.add_argument('--table-only', action='store_true', help='tables and pictures of what is finished')
     parser.add_argument('--markdown', type=Path, metavar='FILE',
@@ -93,8 +95,9 @@ def main() -> None:
                 stop(message + (f'\nThis spec expects that of:  {spec.prepare}' if spec.prepare else ''))
         console.print(f'{len(todo)} of {len(runs)} cells to run in {args.work_dir}; logs in BUDGET/METHOD/seed_N/'
                       'log.txt', markup=False, highlight=False)
+        test_options = ['--new-scenes-only'] if args.new_scenes_only else []
         try:
-            errors = CellRunner(spec.title, path, ROOT, TOOLS).run(todo, args.at_once)
+            errors = CellRunner(spec.title, path, ROOT, TOOLS, test_options).run(todo, args.at_once)
         except KeyboardInterrupt:
             print('Interrupted; the same call goes on from here.', file=sys.stderr)
             sys.exit(128 + signal.SIGINT)
@@ -122,6 +125,7 @@ def command(args: argparse.Namespace) -> str:
     for key in ('methods', 'budgets', 'seeds'):
         if names := getattr(args, key):
             words += [f'--{key}', *map(str, names)]
+    words += ['--new-scenes-only'] * args.new_scenes_only
     return shlex.join(words)
 
 

@@ -44,6 +44,8 @@ def parse_args() -> argparse.Namespace:
                         help='labelled points, tables or folders, which become a prior along surfaces')
     parser.add_argument('--prior-exponent', type=float, default=AS_PREDICTED.prior_exponent, metavar='BETA',
                         help='probabilities are multiplied by the prior to this power (default: %(default)s)')
+    parser.add_argument('--views', type=int, default=1, metavar='N',
+                        help='average the probabilities over N turns of each block; N times the work')
     parser.add_argument('--smooth', action='store_true', help='average the probabilities along surfaces')
     parser.add_argument('--overwrite', action='store_true', help='replace outputs that exist')
     parser.add_argument('--block-size', type=float, metavar='METRES', help="side of a block (default: the config's)")
@@ -58,6 +60,8 @@ def parse_args() -> argparse.Namespace:
         parser.error('--prefix may have letters, digits and _')
     if args.prior_exponent < 0:
         parser.error('--prior-exponent must not be negative')
+    if args.views < 1:
+        parser.error('--views must be at least 1')
     return args
 
 
@@ -85,7 +89,8 @@ def main() -> None:
         pairs = file_pairs(args.inputs, args.out, args.overwrite)
         check_device(args.device)
         with stop_at_bad_settings(args.config):
-            segmentor = Segmentor(load_config(args.config, cfg_options=args.cfg_options), args.checkpoint, args.device)
+            segmentor = Segmentor(load_config(args.config, cfg_options=args.cfg_options), args.checkpoint, args.device,
+                                  args.views)
         inputs = segmentor.inputs
         given = dict(block_size=args.block_size, overlap=args.overlap, max_points=args.max_points)
         layout = inputs.layout._replace(**{key: value for key, value in given.items() if value is not None})

@@ -71,6 +71,8 @@ def parse_args() -> argparse.Namespace:
                          help='whether numbers of classes are those of the LAS table')
     command.add_argument('--unlabelled', type=values, metavar='VALUE,VALUE,...',
                          help='values of the labels that nobody gave, or none')
+    command.add_argument('--block-size', type=float, metavar='METRES',
+                         help='cut files into blocks of this size (default: 100 voxels, if they are larger)')
 
     command = add_command('synthetic-lidar', synthetic_lidar, 'make street scans in the layout of SemanticKITTI',
                           SYNTHETIC_LIDAR.root, 'folder to write')
@@ -122,7 +124,7 @@ def scannet(args: argparse.Namespace) -> None:
 
 def folder(args: argparse.Namespace) -> None:
     wishes = Wishes(tuple(args.clicks), args.labels, args.classes, dict(train=args.train, val=args.val), args.codes,
-                    args.unlabelled, args.columns)
+                    args.unlabelled, args.columns, args.block_size)
     found = inspect_for(args.root, wishes)
     console = Console()
     console.print(report_table(found), field_table(found))

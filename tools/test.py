@@ -7,13 +7,16 @@
 Several checkpoints give one table with a column for each. --table puts it between the lines <!-- test: NAME --> and
 <!-- /test --> of a Markdown file. The numbers are those of mmdet3d's SegMetric, which the configs name, from confusion
 matrices that are counted scan by scan; mIoU is the mean over the classes that occur.
+
+There are two numbers: "new scenes" are the test data; "your clouds" are the training scans, each predicted whole, on
+the points whose label training did not see.
 """
 import argparse
 import json
 import shlex
 import sys
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple, Union
 
 from mmengine.config import Config
 from rich.console import Console
@@ -24,11 +27,14 @@ from erda.command_line import add_runner_arguments, read_config, stop, stop_at_b
 from erda.datasets.availability import missing_data
 from erda.evaluation.checkpoint_test import build_test_set, config_for_test, has_labels, run_test, weights_sha256
 from erda.evaluation.dataset_ranges import far_scans
+from erda.evaluation.hidden_label_test import NoHiddenLabels, config_for_hidden_labels
 from erda.evaluation.marked_table import find_marked, update_marked
 from erda.evaluation.test_report import (
     CheckpointResult,
+    YourClouds,
     as_report,
     as_screen_table,
+    by_job,
     config_sha256,
     folder_name,
     notes,
@@ -57,8 +63,16 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--save-predictions', type=Path, metavar='DIR',
                         help="write .label files in the layout of SemanticKITTI's benchmark, or PLY for other data; of "
                         'several checkpoints to DIR/NAME')
+    parser.add_argument('--new-scenes-only', action='store_true',
+                        help='leave out the hidden labels of the training scans, which take as long as those scans do')
+    parser.add_argument('--prior-exponent', type=float, metavar='BETA',
+                        help='probabilities on your clouds are multiplied by the labels of training, propagated along '
+                        "surfaces, to this power (default: the config's decode_head.prior_exponent, or 0)")
     parser.add_argument('--tta', action='store_true', help='average predictions over flips, rotations and scales')
-    return parser.parse_args()
+    args = parser.parse_args()
+    if (args.prior_exponent or 0) < 0:
+        parser.error('--prior-exponent must not be negative')
+    return args
 
 
 def main() -> None:
@@ -93,6 +107,11 @@ def test(args: argparse.Namespace, cfg: Config) -> None:
         if folder and len(names) > 1:
             folder /= folder_name(name)
         try:
+            labels = labels_of(checkpoint, cfg, counted)
+            clouds = None
+            if has_labels(dataset) and not args.new_scenes_only:
+                exponent = prior_exponent(args, cfg)
+                clouds = test_your_clouds(test_cfg, checkpoint, labels, exponent)
             confusion = run_test(test_cfg, checkpoint, folder)
         except DataError as error:
             stop(error.plain_message)
@@ -101,19 +120,40 @@ def test(args: argparse.Namespace, cfg: Config) -> None:
         results.append(
             CheckpointResult(name, checkpoint, weights_sha256(checkpoint), args.config, config_sha256(cfg),
                              list(dataset.metainfo['label2cat'].values()), dataset.metainfo['ignore_index'], confusion,
-                             len(dataset), args.tta, labels_of(checkpoint, cfg, counted)))
+                             len(dataset), args.tta, labels, clouds))
         if len(names) > 1:
             console.print(name, markup=False, highlight=False)
             console.print(as_screen_table(results[-1:]))
     if not results:
         return
-    console.print(as_screen_table(results))
+    jobs = by_job(results)
+    for job, of_job in jobs.items():
+        console.print(as_screen_table(of_job, f'{job}: IoU in percent' if len(jobs) > 1 else 'IoU in percent'))
     for line in notes(results, command):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     if args.out:
         write_report(args.out, results, command)
     if table:
         update_marked(*table, as_report(results, command))
+
+
+def prior_exponent(args: argparse.Namespace, cfg: Config) -> float:
+    """How much propagated labels count in predictions of your clouds: as much as in training, if nobody says."""
+    if args.prior_exponent is not None:
+        return args.prior_exponent
+    return cfg.model.decode_head.get('prior_exponent', 0.0)
+
+
+def test_your_clouds(test_cfg: Config, checkpoint: str, labels: TrainedLabels,
+                     exponent: float) -> Union[YourClouds, str, None]:
+    """The test on hidden labels of the training scans, or why there is none; ``None`` in another process."""
+    try:
+        cfg = config_for_hidden_labels(test_cfg, labels, exponent)
+    except NoHiddenLabels as error:
+        return str(error)
+    print('Your clouds: the training scans, where training saw no label (--new-scenes-only leaves them out)')
+    confusion = run_test(cfg, checkpoint)
+    return confusion if confusion is None else YourClouds(confusion, len(build_test_set(cfg)), exponent)
 
 
 def warn_of_ranges(dataset: Any, trained: Dict[str, FeatureRange], checkpoint: str) -> None:

@@ -66,13 +66,18 @@ def test_run_kill_resume_repeat(command, tmp_path):
 
     work = tmp_path / 'work'
     table = (work / 'table.md').read_text()
-    assert table.startswith('| mIoU | 1% |\n')
-    assert [row.split(' | ')[0] for row in table.splitlines()[2:5]] == ['| sparse-only', '| ERDA', '| full']
+    clouds, accuracy, scenes, _ = table.split('\n\n', 3)
+    titles = ['your clouds: mIoU', 'your clouds: accuracy', 'new scenes: mIoU']
+    assert [rows.split(' | ')[0] for rows in (clouds, accuracy, scenes)] == [f'| {title}' for title in titles]
+    for rows, methods in ((clouds, ['sparse-only', 'ERDA']), (scenes, ['sparse-only', 'ERDA', 'full'])):
+        assert [row.split(' | ')[0] for row in rows.splitlines()[2:]] == [f'| {method}' for method in methods]
     assert 'mIoU of 2 classes in percent, seed 0; in brackets the difference to sparse-only.' in table
     assert re.search(r'\n- full: labels in a scan: 13\d\d of 1500 raw points, \d+ of \d+ 50 cm voxels\n', table)
     assert 'python tools/benchmark.py tiny.yaml\n' in table
     classes = (work / 'classes.md').read_text()
-    assert '|  | sparse-only | ERDA | full |' in classes and '| budget | 1% | 1% | 100% |' in classes
+    assert '**new scenes: IoU in percent, 1%**\n\n|  | sparse-only | ERDA | full |' in classes
+    assert '**your clouds: IoU in percent, 1%**\n\n|  | sparse-only | ERDA |\n' in classes
+    assert '| budget | 1% | 1% | 100% |' in classes
     assert 'mIoU of 2' in classes
     for name in ('miou_by_budget', 'training_curves', 'pseudo_labels', 'comparison'):
         assert (work / f'{name}.png').read_bytes()[:4] == b'\x89PNG'
@@ -81,6 +86,8 @@ def test_run_kill_resume_repeat(command, tmp_path):
         assert line['iterations'] == 6 and line['train_seconds'] > 0 and line['test_seconds'] > 0
         raw, voxels = line['labels']
         assert raw['size'] == 1500 and 0 < voxels['per_scan'] <= voxels['size'] < 1500
+        hidden = sum(map(sum, line['your_clouds']))  # of two scans, of which a tenth is void
+        assert hidden == 0 if line['method'] == 'full' else 2600 < hidden < 2700, line['method']
         assert line['options']['randomness.seed'] == 0 and line['config'].endswith('_mini.py')
 
     readme = tmp_path / 'README.md'

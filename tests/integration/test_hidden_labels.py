@@ -15,6 +15,7 @@ from erda.weak_labels import StoredMasks, write_masks
 number = itertools.count()
 MINI = 'projects/ERDA/configs/minkunet_erda_1pct_mini.py'
 MIXES = 'projects/ERDA/configs/minkunet_erda_1pct.py'
+PRIOR = {'model.decode_head.prior_exponent': 0.5, 'train_dataloader.dataset.propagation': dict(intensity_dim=3)}
 ROOMS = 'projects/ERDA/configs/pointnet2_ssg_erda_1pct_s3dis.py'
 
 
@@ -55,13 +56,14 @@ def s3dis(tmp_path):
     return write_s3dis(tmp_path / 'rooms')
 
 
-@pytest.mark.parametrize('name, data, dtype', [(MIXES, 'semantickitti', np.uint32), (ROOMS, 's3dis', np.int64)])
-def test_hidden_labels_change_no_weight(name, data, dtype, request, tmp_path):
+@pytest.mark.parametrize('name, data, dtype, more', [
+    (MIXES, 'semantickitti', np.uint32, {}), (ROOMS, 's3dis', np.int64, {}), (MINI, 'semantickitti', np.uint32, PRIOR)])
+def test_hidden_labels_change_no_weight(name, data, dtype, more, request, tmp_path):
     root = request.getfixturevalue(data)
     folder = tmp_path / 'masks'
     dataset = build_training_set(tiny_config(name, root))
     write_masks(dataset, folder)
-    changes = {'train_dataloader.dataset.masks': str(folder)}
+    changes = {'train_dataloader.dataset.masks': str(folder), **more}
     before, quality = train(name, root, tmp_path / 'before', **changes)
     assert change_hidden_labels(dataset, StoredMasks(folder), dtype) > 1000
     after, changed_quality = train(name, root, tmp_path / 'after', **changes)
@@ -70,7 +72,7 @@ def test_hidden_labels_change_no_weight(name, data, dtype, request, tmp_path):
     for key, value in before.items():
         assert torch.equal(value, after[key]), key
 
-    drawn, _ = train(name, root, tmp_path / 'drawn')
+    drawn, _ = train(name, root, tmp_path / 'drawn', **more)
     assert any(not torch.equal(value, drawn[key]) for key, value in before.items()), 'the test can fail'
 
 

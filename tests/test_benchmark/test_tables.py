@@ -11,9 +11,11 @@ from erda.benchmark.tables import (
     hidden_label_rows,
     label_lines,
     mean_classes,
+    on_your_clouds,
     pool_folds,
     summarize,
     summary_rows,
+    tables_by_job,
 )
 from erda.evaluation.comparison_table import LabelCount
 
@@ -105,6 +107,29 @@ def test_hidden_labels_are_means_over_seeds_and_miou_is_where_all_have_it():
 def folded(fold, seed, confusion, **changes):
     result = make_result(seed=seed, car=0.1, road=0.1, bus=0.1, miou=0.1)
     return result._replace(fold=fold, confusion=confusion, **changes)
+
+
+def test_your_clouds_have_tables_of_their_own():
+    """With every label seen there is nothing to compare with: full supervision has no row there."""
+    hidden = [[80, 20, 0, 0], [0, 100, 0, 0], [0, 0, 0, 0]]
+    weak = [folded('', seed, [[5, 5, 0, 0], [0, 10, 0, 0], [0, 0, 0, 0]], your_clouds=hidden) for seed in (1, 2)]
+    full = folded('', 1, weak[0].confusion, method='full', budget='own')
+    assert [result.metrics['car'] for result in on_your_clouds([*weak, full])] == [0.8, 0.8]
+    tables = tables_by_job([*weak, full], ['car', 'road', 'bus'], ['1%'])
+    assert [rows[0] for rows in tables] == [['your clouds: mIoU', '1%'], ['your clouds: accuracy', '1%'],
+                                            ['new scenes: mIoU', '1%']]
+    assert [rows[1:] for rows in tables[:2]] == [[['ERDA', '81.7 ± 0.0']], [['ERDA', '90.0 ± 0.0']]]
+    assert [row[0] for row in tables[2][1:]] == ['ERDA', 'full']
+    assert tables_by_job([full], ['car', 'road', 'bus'], ['1%'])[0][0] == ['mIoU', '1%'], 'older results, as before'
+
+
+def test_your_clouds_of_folds_are_pooled():
+    north, south = (folded(fold, 1, [[1, 0, 0, 0]] * 3, your_clouds=[[x, 0, 0, 0]] * 3)
+                    for fold, x in (('north', 1), ('south', 2)))
+    pooled, = pool_folds([north, south], ['north', 'south'])
+    assert pooled.your_clouds == [[3, 0, 0, 0]] * 3
+    pooled, = pool_folds([north, south._replace(your_clouds=[])], ['north', 'south'])
+    assert pooled.your_clouds == [], 'one fold lacks them'
 
 
 def test_folds_are_pooled_point_by_point():

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from erda.evaluation.prediction_quality import NUM_BINS, prediction_quality
+from erda.evaluation.prediction_quality import NUM_BINS, class_ious, prediction_quality, quality_gap
 
 
 def test_against_a_loop():
@@ -34,3 +34,24 @@ def test_sure_and_right_or_wrong():
 def test_uniform_and_calibrated():
     quality = prediction_quality(torch.zeros(4, 4), torch.arange(4))
     assert quality == pytest.approx((0.25, 0.25 / 4, math.log(4), 0))
+
+
+def test_gap_and_classes_against_a_loop():
+    generator = torch.Generator().manual_seed(1)
+    p, q = torch.randn(2, 300, 4, generator=generator)
+    classes = torch.randint(3, (300, ), generator=generator)  # the last class does not occur
+    covered = torch.rand(300, generator=generator) < 0.4
+    rows = [i for i in range(300) if covered[i]]
+
+    def scores(logits, points):
+        right = [logits[i].argmax() == classes[i] for i in points]
+        sets = [({i for i in points if logits[i].argmax() == k}, {i for i in points if classes[i] == k})
+                for k in range(3)]
+        return sum(right).item() / len(points), [len(a & b) / len(a | b) for a, b in sets]
+
+    gap = quality_gap(p, q, classes, covered)
+    (p_accuracy, p_ious), (q_accuracy, q_ious) = scores(p, rows), scores(q, rows)
+    assert gap == pytest.approx((p_accuracy - q_accuracy, sum(p_ious) / 3 - sum(q_ious) / 3, len(rows) / 300))
+    assert class_ious(p, classes) == pytest.approx(dict(enumerate(scores(p, range(300))[1])))
+    nothing = quality_gap(p, q, classes, torch.zeros(300, dtype=torch.bool))
+    assert math.isnan(nothing.accuracy) and math.isnan(nothing.miou) and nothing.covered == 0

@@ -7,8 +7,10 @@ from mmengine.config import Config
 
 from erda.evaluation.test_report import (
     CheckpointResult,
+    YourClouds,
     as_report,
     as_screen_table,
+    by_job,
     checkpoint_rows,
     class_rows,
     config_sha256,
@@ -119,3 +121,22 @@ def test_config_sha256_is_of_what_is_run():
     cfg = Config(dict(model=dict(type='A', mapping={0: 1}), work_dir='a', launcher='none'))
     assert config_sha256(cfg) == config_sha256(Config(dict(cfg.to_dict(), work_dir='b', launcher='slurm')))
     assert config_sha256(cfg) != config_sha256(Config(dict(cfg.to_dict(), model=dict(type='B'))))
+
+
+def test_your_clouds_and_new_scenes(tmp_path):
+    hidden = YourClouds(np.array([[9, 1, 0, 0], [0, 10, 0, 0], [0, 0, 0, 0]]), 5)
+    weak, full = result()._replace(your_clouds=hidden), result('full')._replace(your_clouds='training saw every label')
+    jobs = by_job([weak, full])
+    assert [[x.name for x in of_job] for of_job in jobs.values()] == [['ERDA', 'full'], ['ERDA']]
+    text = as_report([weak, full], 'command')
+    new, clouds = text.split('**Your clouds**')
+    assert '| overall accuracy | 70.0 | 70.0 |' in new and '| overall accuracy | 95.0 |' in clouds
+    assert '5 training scans on hidden labels (your clouds), 7 test scans (new scenes)' in clouds
+    assert 'full: your clouds are left out: training saw every label.' in clouds
+    write_report(tmp_path, [weak, full], 'command')
+    content = json.loads((tmp_path / 'ERDA/metrics.json').read_text())
+    assert content['your_clouds'] == dict(miou_of_occurring=0.904545, accuracy=0.95, scans=5, iou=dict(
+        car=0.9, road=0.909091, bus=None), confusion=hidden.confusion.tolist())
+    assert content['confusion'] == CONFUSION.tolist()
+    assert json.loads((tmp_path / 'full/metrics.json').read_text())['your_clouds'] == dict(
+        left_out='training saw every label')

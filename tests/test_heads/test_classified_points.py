@@ -6,7 +6,7 @@ from mmdet3d.registry import MODELS
 from mmdet3d.structures import Det3DDataSample
 from mmengine.registry import init_default_scope
 
-from erda.heads import classify_points
+from erda.heads import ClassifierCall, classify_points, mean_call
 from erda.heads.classified_points import evaluation_mode
 
 VOXELS = ['minkunet_erda_1pct', 'cylinder3d_erda_1pct']
@@ -65,3 +65,15 @@ def test_evaluation_mode_ends_with_an_error_too():
         assert not model[0].training
         raise KeyError
     assert model.training and model[0].training
+
+
+def test_mean_of_features_and_probabilities():
+    calls = [ClassifierCall(torch.rand(6, 3), 5 * torch.randn(6, 4)) for _ in range(3)]
+    mean = mean_call(calls)
+    torch.testing.assert_close(mean.features, sum(call.features for call in calls) / 3)
+    torch.testing.assert_close(mean.seg_logits.exp(), sum(call.seg_logits.softmax(dim=1) for call in calls) / 3)
+
+
+def test_mean_of_one_call_is_that_call():
+    call = ClassifierCall(torch.rand(6, 3), torch.randn(6, 4))
+    assert mean_call([call]) is call

@@ -8,6 +8,7 @@ from mmdet3d.structures import Det3DDataSample, PointData
 from mmengine.registry import init_default_scope
 
 from erda.heads import ERDAHeadMixin
+from erda.pseudo_labels import propagated_prior
 from erda.weak_labels import UNLABELED
 
 C, K, VOID = 8, 19, 19
@@ -188,3 +189,24 @@ def test_second_view_is_averaged_over_the_points_of_a_voxel():
     rows = torch.stack([view[[0, 3]].mean(0), view[1]])
     pseudo = build().pseudo_labeler(rows, torch.tensor([UNLABELED, 3]))
     torch.testing.assert_close(loss, head.loss_erda(pseudo[:1], head.conv_seg(x)[:1]))
+
+
+def test_propagated_labels_multiply_the_pseudo_labels():
+    labels, propagated = [UNLABELED, 3, VOID, UNLABELED, 5], torch.tensor([5, 3, 3, -1, -1])
+    confidence, losses = torch.tensor([0.8, 0.9, 0.7, 0.6, 0.5]), []
+    for exponent in (0.0, 0.5):
+        head, batch = build(prior_exponent=exponent), samples(labels)
+        batch[0].point2voxel_map = torch.arange(5)
+        batch[0].gt_pts_seg.propagated_label, batch[0].gt_pts_seg.propagated_confidence = propagated, confidence
+        losses.append(head.loss(features(5), batch, None)['loss_erda'])
+    twin, x, rows = build(), features(5), [0, 1, 3, 4]
+    pseudo = twin.pseudo_labeler(x[rows], torch.tensor(labels)[rows])
+    pseudo = pseudo + 0.5 * propagated_prior(propagated, confidence, K)[rows]
+    expected = twin.loss_erda(pseudo[[0, 2]], twin.conv_seg(x)[[0, 3]])
+    torch.testing.assert_close(losses[1], expected)
+    assert not torch.isclose(*losses)
+
+
+def test_propagated_labels_that_nobody_propagated():
+    with pytest.raises(ValueError, match='prior_exponent=0.5 needs propagated labels'):
+        build(prior_exponent=0.5).loss(features(2), samples([UNLABELED, 3]), None)

@@ -33,7 +33,16 @@ def test_both_sides_are_logged_and_the_training_is_the_same(semantickitti, tmp_p
     reports = [line for line in scalars(tmp_path / 'with') if 'prediction/accuracy' in line]
     assert [line['step'] for line in reports] == [2, 4]
     keys = {f'{side}/{key}' for side in ('prediction', 'pseudo_label') for key in NAMES}
-    assert all(keys | {'step'} == set(line) for line in reports)
+    gaps, ious = {'gap/accuracy', 'gap/miou', 'gap/covered'}, {f'{side}/iou/{name}' for side in (
+        'prediction', 'pseudo_label') for name in ('car', 'road', 'sidewalk', 'terrian')}
+    assert all(keys | gaps | ious | {'step'} == set(line) for line in reports)
+    for line in reports:  # the loss covers all that is hidden
+        assert line['gap/covered'] == 1
+        for name in ('accuracy', 'miou'):
+            expected = line[f'pseudo_label/{name}'] - line[f'prediction/{name}']
+            assert line[f'gap/{name}'] == pytest.approx(expected, abs=1e-6)
+    log, = (tmp_path / 'with').glob('*/*.log')
+    assert 'gap/miou: ' in log.read_text() and '/iou/' not in log.read_text()
     assert all(0 <= line[key] <= (np.log(19) + 1e-5 if 'entropy' in key else 1) for line in reports for key in keys)
 
     plain = train(semantickitti, tmp_path / 'without', name, hook=False)
@@ -44,7 +53,14 @@ def test_both_sides_are_logged_and_the_training_is_the_same(semantickitti, tmp_p
 def test_a_head_without_pseudo_labels(semantickitti, tmp_path):
     train(semantickitti, tmp_path, 'configs/minkunet/minkunet_sparse_1pct_mini.py')
     reports = [line for line in scalars(tmp_path) if 'prediction/accuracy' in line]
-    assert set(reports[0]) == {'step', *(f'prediction/{key}' for key in NAMES)}
+    assert {key for key in reports[0] if '/iou/' not in key} == {'step', *(f'prediction/{key}' for key in NAMES)}
+
+
+def test_the_gap_is_where_the_loss_is(semantickitti, tmp_path):
+    """One point of each of the two scans."""
+    train(semantickitti, tmp_path, **{'model.decode_head.selection': dict(top_n=1)})
+    report, _ = (line for line in scalars(tmp_path) if 'prediction/accuracy' in line)
+    assert 0 < report['gap/covered'] < 0.002 and report['gap/accuracy'] in (-1, -0.5, 0, 0.5, 1)
 
 
 def test_full_supervision_hides_nothing(semantickitti, tmp_path):

@@ -48,6 +48,11 @@ def test_statistics_are_averaged_unless_asked_otherwise(arguments, averaged):
     assert SecondViewHook(**arguments).ema_cfg['update_buffers'] is averaged
 
 
+def test_no_view_at_all():
+    with pytest.raises(ValueError, match='num_views=0'):
+        SecondViewHook(num_views=0)
+
+
 @pytest.mark.parametrize('arguments', [dict(rotation=-1), dict(scale=(0, 1)), dict(scale=(2, 1))])
 def test_errors(arguments):
     with pytest.raises(ValueError, match='rotation=.* scale='):

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from integration.tiny_configs import tiny_config
@@ -43,3 +44,17 @@ def test_nan_is_an_error(tmp_path):
     cloud = cloud._replace(fields=dict(intensity=cloud.fields['intensity']))
     with pytest.raises(InferenceError, match='NaN'):
         segmentor.probabilities(cloud)
+
+
+def test_the_mean_over_several_turns(tmp_path):
+    segmentor, cfg = segmentor_of(MINKUNET, tmp_path)
+    cloud = read_point_cloud(scan(tmp_path))
+    cloud = cloud._replace(fields=dict(intensity=cloud.fields['intensity']))
+    once = segmentor.probabilities(cloud)
+    turned = cloud._replace(xyz=cloud.xyz * [-1, -1, 1])  # half a turn
+    segmentor.inputs.points = lambda cloud: torch.from_numpy(
+        np.concatenate([cloud.xyz, cloud.fields['intensity'][:, None]], axis=1)).float()
+    expected = (segmentor.probabilities(cloud) + segmentor.probabilities(turned)) / 2
+    segmentor.views = 2
+    np.testing.assert_allclose(segmentor.probabilities(cloud), expected, atol=1e-4)
+    assert np.abs(expected - once).max() > 1e-3

@@ -3,3 +3,4 @@ _base_ = ['./minkunet_erda_1pct_synthetic.py', '../../../configs/_base_/methods/
 
 model = dict(decode_head=_base_.method_head)
 custom_hooks = _base_.custom_hooks + _base_.method_hooks
+train_dataloader = dict(dataset=_base_.method_dataset)

@@ -11,6 +11,7 @@ from .own_configs import PREFIX, find_own_config
 FRAGMENT_VARIABLES = dict(
     method_head='model = dict(decode_head=_base_.method_head)',
     method_hooks='custom_hooks = _base_.custom_hooks + _base_.method_hooks',
+    method_dataset='train_dataloader = dict(dataset=_base_.method_dataset)',
     mixed_pipeline='train_dataloader = dict(dataset=dict(dataset=dict(pipeline=_base_.mixed_pipeline)))')
 
 

@@ -2,8 +2,7 @@
 # inherits this and sets the folder, the classes, the input channels and the voxel size.
 _base_ = ['../minkunet_erda_1pct_mini.py']
 
-# With a few hundred clicks nothing has measured better than the clicks alone yet: docs/tutorials/own_clouds.md. ERDA:
-# pseudo_labeler=dict(type='PrototypePseudoLabeler'), loss_erda=dict(type='ERDALoss', loss_weight=0.01)
+# The clicks alone; the config of a folder adds a method.
 model = dict(decode_head=dict(pseudo_labeler=None, loss_erda=None))
 
 train_pipeline = [
@@ -19,6 +18,14 @@ test_pipeline = [
     dict(type='PointSegClassMapping'),
     dict(type='Pack3DDetInputs', keys=['points', 'pts_semantic_mask'])
 ]
+
+# Eight turns, for tools/test.py --tta.
+turns = [
+    dict(type='GlobalRotScaleTrans', rot_range=[0.785398 * turn] * 2, scale_ratio_range=[1, 1], translation_std=[0] * 3)
+    for turn in range(8)
+]
+tta_model = dict(type='Seg3DTTAModel')
+tta_pipeline = [*test_pipeline[:2], dict(type='TestTimeAug', transforms=[turns, [test_pipeline[2]]])]
 
 train_dataloader = dict(
     dataset=dict(

@@ -88,13 +88,14 @@ class CellRun(NamedTuple):
         """Whether what is in the folder was made with this config."""
         return self.config.is_file() and self.config.read_text() == self.text
 
-    def commands(self, tools: Path) -> List[List[str]]:
+    def commands(self, tools: Path, test_options: Sequence[str] = ()) -> List[List[str]]:
         """What is left to run: the training from its latest checkpoint, and the test; nothing if there are metrics.
 
         What another config left in the folder is put aside, and the config is written: only for who holds the lock.
 
         Args:
             tools: folder of the commands.
+            test_options: more arguments of the test.
         """
         if self.metrics:
             return []
@@ -104,7 +105,8 @@ class CellRun(NamedTuple):
             self.config.parent.mkdir(parents=True)
             write_whole(self.config, self.text.encode())
         work_dir = ['--work-dir', str(self.folder)]
-        test = [str(tools / 'test.py'), str(self.config), str(self.last), '--out', str(self.folder), *work_dir]
+        test = [str(tools / 'test.py'), str(self.config), str(self.last), '--out', str(self.folder), *work_dir,
+                *test_options]
         if checkpoint == self.last:
             return [test]
         resume = ['--resume', str(checkpoint)] if checkpoint else []

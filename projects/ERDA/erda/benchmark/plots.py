@@ -17,6 +17,7 @@ from .tables import Summaries
 
 QUALITY = {'accuracy': 'accuracy on hidden labels', 'miou': 'mIoU on hidden labels', 'entropy': 'mean entropy, nats',
            'ece': 'calibration error'}
+GAP = {'gap/accuracy': 'accuracy, pseudo-labels minus predictions', 'gap/miou': 'mIoU, pseudo-labels minus predictions'}
 SIDES = {'pseudo_label': '-', 'prediction': ':'}
 
 
@@ -87,7 +88,8 @@ def draw_training_curves(path: Path, runs: Sequence[CellRun]) -> bool:
 
 
 def draw_pseudo_labels(path: Path, runs: Sequence[CellRun]) -> bool:
-    """Accuracy, mIoU, entropy and calibration of pseudo-labels (solid) and predictions (dotted) over iterations.
+    """Accuracy, mIoU, entropy and calibration of pseudo-labels (solid) and predictions (dotted) over iterations, and
+    the gap between them where the loss covers them.
 
     Args:
         path: PNG to write.
@@ -96,10 +98,12 @@ def draw_pseudo_labels(path: Path, runs: Sequence[CellRun]) -> bool:
     Returns: whether anything was logged; if not, there is no picture.
     """
     logs = [_log(run) for run in runs]
-    return _draw_grid(path, runs, {
+    columns = {
         label: [curve for side, style in SIDES.items() for curve in _curves(runs, logs, f'{side}/{quality}', style)]
         for quality, label in QUALITY.items()
-    }, title='pseudo-labels solid, predictions dotted')
+    }
+    columns.update({label: _curves(runs, logs, key) for key, label in GAP.items()})
+    return _draw_grid(path, runs, columns, title='pseudo-labels solid, predictions dotted')
 
 
 def _log(run: CellRun) -> Dict[str, Dict[int, float]]:
@@ -143,6 +147,8 @@ def _draw_grid(path: Path, runs: Sequence[CellRun], columns: Dict[str, List[Curv
                     axes.plot(curve.steps, curve.values, curve.style, color=f'C{methods.index(curve.method) % 10}',
                               label=curve.method if curve.style == '-' else None, linewidth=1, marker=marker)
             axes.set_visible(axes.has_data())
+            if label in GAP.values():
+                axes.axhline(0, color='grey', linewidth=0.8)
             axes.set(title=label if budget == OWN_BUDGET else f'{label}, {budget}', xlabel='iteration')
             axes.grid(alpha=0.3)
     handles = {label: handle for axes in grid.flat for handle, label in zip(*axes.get_legend_handles_labels())}

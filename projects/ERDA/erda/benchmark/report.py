@@ -1,4 +1,5 @@
 """Tables and pictures of what is finished of a benchmark."""
+import itertools
 from pathlib import Path
 from typing import Optional, Sequence
 
@@ -15,14 +16,17 @@ from .plots import draw_miou_by_budget, draw_pseudo_labels, draw_training_curves
 from .results import CellResult
 from .spec import OWN_BUDGET, BenchmarkSpec
 from .tables import (
+    NEW_SCENES,
+    YOUR_CLOUDS,
     as_summary_table,
     class_results,
     hidden_label_rows,
     label_lines,
     mean_classes,
+    on_your_clouds,
     pool_folds,
     summarize,
-    summary_rows,
+    tables_by_job,
 )
 
 HIDDEN_LABELS = 'On hidden labels of training scans, at the end of the training, in percent, means over the seeds.'
@@ -59,23 +63,29 @@ def write_report(spec: BenchmarkSpec, runs: Sequence[CellRun], results: Sequence
     summaries = summarize(results, classes)
     budgets = [budget for budget in spec.budgets if any(result.budget == budget for result in results)]
 
-    rows = summary_rows(summaries, budgets, spec.baseline)
+    tables = tables_by_job(results, class_names, budgets, spec.baseline, spec.classes)
     note = _note(spec, results, classes)
     hidden = []
     if hidden_rows := hidden_label_rows(results, budgets):
         hidden = [as_markdown(hidden_rows), HIDDEN_LABELS, '']
-    console.print(as_summary_table(rows, spec.title))
+    for rows in tables:
+        console.print(as_summary_table(rows, spec.title))
     console.print(note, markup=False, highlight=False)
     if hidden_rows:
         console.print(as_summary_table(hidden_rows, HIDDEN_LABELS))
-    text = '\n'.join([as_markdown(rows), note, '', *hidden, *label_lines(results), '', '```bash', command, '```', ''])
+    text = '\n'.join([*map(as_markdown, tables), note, '', *hidden, *label_lines(results), '', '```bash', command,
+                      '```', ''])
     write_whole(work_dir / 'table.md', text.encode())
 
     by_class, classes_file = [spec.title], work_dir / 'classes.md'
-    for budget in budgets or [OWN_BUDGET]:
-        columns = class_results([result for result in results if result.budget in (budget, OWN_BUDGET)], class_names)
-        rows = comparison_rows(columns, classes)
-        title = 'IoU in percent' if budget == OWN_BUDGET else f'IoU in percent, {budget}'
+    clouds = on_your_clouds(results)
+    jobs = {YOUR_CLOUDS: clouds, NEW_SCENES: results} if clouds else {'': results}
+    for (job, of_job), budget in itertools.product(jobs.items(), budgets or [OWN_BUDGET]):
+        columns = class_results([result for result in of_job if result.budget in (budget, OWN_BUDGET)], class_names)
+        if not columns:
+            continue
+        rows = comparison_rows(columns, mean_classes(of_job, class_names, spec.classes))
+        title = f'{job}IoU in percent' if budget == OWN_BUDGET else f'{job}IoU in percent, {budget}'
         print_if_legible(console, as_rich_table(rows, title), classes_file)
         by_class += ['', f'**{title}**', '', as_markdown(rows).rstrip()]
     write_whole(classes_file, ('\n'.join(by_class) + '\n').encode())
@@ -119,6 +129,9 @@ def _note(spec: BenchmarkSpec, results: Sequence[CellResult], classes: Sequence[
         note += '; bold where the lead over the next method exceeds the larger of the two deviations'
     if spec.folds:
         note += f'; each scan tested once, points summed over {len(spec.folds)} folds'
+    if on_your_clouds(results):
+        note += ('. Your clouds are the training scans, each predicted whole, on the points whose label training did '
+                 'not see; new scenes are the test scans')
     return f'{note}.'
 
 

@@ -37,6 +37,8 @@ class CellResult(NamedTuple):
         versions: of Python and the packages.
         finished: date and time, UTC.
         hidden_labels: last report of the training's ``PseudoLabelQualityHook``, empty without one.
+        your_clouds: the same as ``confusion`` on the hidden labels of the training scans, each predicted whole; empty
+            where nothing is hidden, where it was left out, and in older results.
     """
     spec: str
     method: str
@@ -60,6 +62,7 @@ class CellResult(NamedTuple):
     fragments: List[str] = []
     fold: str = ''
     confusion: List[List[int]] = []
+    your_clouds: List[List[int]] = []
 
     @property
     def key(self) -> Tuple[str, str, int, str]:

@@ -13,7 +13,7 @@ from ..evaluation.label_statistics import label_statistics
 from ..evaluation.package_versions import package_versions
 from ..evaluation.training_job import JobError, TrainingJob, run_jobs
 from ..evaluation.training_set import build_training_set, segmentor_voxel_size
-from ..files.metrics_file import read_confusion, read_metrics
+from ..files.metrics_file import read_confusion, read_metrics, read_your_clouds
 from .cells import LOG, CellRun, last_hidden_label_report, seconds_of_test, seconds_of_training
 from .provenance import device_name, git_revision
 from .results import CellResult, append_result, read_results, settings_of
@@ -27,13 +27,15 @@ class CellRunner:
         results: file of results.
         root: folder of the repository.
         tools: folder of train.py and test.py.
+        test_options: more arguments of test.py.
     """
 
-    def __init__(self, title: str, results: Path, root: Path, tools: Path) -> None:
+    def __init__(self, title: str, results: Path, root: Path, tools: Path, test_options: Sequence[str] = ()) -> None:
         self.title = title
         self.results = results
         self.root = root
         self.tools = tools
+        self.test_options = test_options
         self.git_revision = git_revision(root)
         self.versions = package_versions()
         self._labels: Dict[str, Tuple[str, List[LabelCount]]] = {}
@@ -72,7 +74,7 @@ class CellRunner:
                            f'{type(error).__name__}: {error}') from error
 
     def _commands(self, run: CellRun):
-        return lambda: [] if run.key in read_results(self.results) else run.commands(self.tools)
+        return lambda: [] if run.key in read_results(self.results) else run.commands(self.tools, self.test_options)
 
     def _result(self, run: CellRun) -> CellResult:
         budget, labels = self._count_labels(run.cfg)
@@ -88,6 +90,7 @@ class CellRunner:
             labels=labels,
             metrics={key: float(value) for key, value in read_metrics(run.folder / 'metrics.json').items()},
             confusion=read_confusion(run.folder / 'metrics.json'),
+            your_clouds=read_your_clouds(run.folder / 'metrics.json'),
             iterations=_iterations(run),
             train_seconds=round(seconds_of_training(run.folder), 1),
             test_seconds=round(seconds_of_test(run.folder), 1),

@@ -26,6 +26,8 @@ class Summary(NamedTuple):
 
 
 Summaries = Dict[str, Dict[str, Summary]]  # by method and budget
+YOUR_CLOUDS = 'your clouds: '
+NEW_SCENES = 'new scenes: '
 
 
 def pool_folds(results: Sequence[CellResult], folds: Sequence[str]) -> List[CellResult]:
@@ -45,18 +47,29 @@ def pool_folds(results: Sequence[CellResult], folds: Sequence[str]) -> List[Cell
 
 def _pool(group: Sequence[CellResult]) -> CellResult:
     confusion = np.sum([result.confusion for result in group], axis=0)
-    names = list(group[0].metrics)[:len(confusion)]
-    metrics = seg_metric_results(confusion, dict(enumerate(names)), len(names))
+    clouds = [result.your_clouds for result in group]
     reports = [result.hidden_labels for result in group]
     labels = [LabelCount(counts[0].base, statistics.fmean(count.per_scan for count in counts),
                          statistics.fmean(count.size for count in counts))
               for counts in zip(*(result.labels for result in group))]
     return group[0]._replace(
-        fold='', confusion=confusion.tolist(), metrics=metrics, labels=labels,
+        fold='', confusion=confusion.tolist(), metrics=_metrics(group[0], confusion), labels=labels,
+        your_clouds=np.sum(clouds, axis=0).tolist() if all(clouds) else [],
         hidden_labels={key: statistics.fmean(report[key] for report in reports) for key in reports[0]
                        if all(key in report for report in reports)},
         train_seconds=sum(result.train_seconds for result in group),
         test_seconds=sum(result.test_seconds for result in group))
+
+
+def on_your_clouds(results: Sequence[CellResult]) -> List[CellResult]:
+    """The results on hidden labels of the training scans in the place of those of the test, where there are any."""
+    return [result._replace(confusion=result.your_clouds, metrics=_metrics(result, np.array(result.your_clouds)))
+            for result in results if result.your_clouds]
+
+
+def _metrics(result: CellResult, confusion: np.ndarray) -> Dict[str, float]:
+    names = list(result.metrics)[:len(confusion)]
+    return seg_metric_results(confusion, dict(enumerate(names)), len(names))
 
 
 def mean_classes(results: Sequence[CellResult], class_names: Sequence[str],
@@ -66,7 +79,7 @@ def mean_classes(results: Sequence[CellResult], class_names: Sequence[str],
 
 
 def summarize(results: Sequence[CellResult], classes: Sequence[str]) -> Summaries:
-    """Summary by method and budget, in the order of the results."""
+    """Summary by method and budget, in the order of the results; of the overall accuracy with ``classes=['acc']``."""
     values: Dict[str, Dict[str, List[float]]] = {}
     for result in results:
         miou = 100 * sum(result.metrics[name] for name in classes) / len(classes) if classes else math.nan
@@ -75,7 +88,28 @@ def summarize(results: Sequence[CellResult], classes: Sequence[str]) -> Summarie
             for method, row in values.items()}
 
 
-def summary_rows(summaries: Summaries, budgets: Sequence[str], baseline: Optional[str] = None) -> List[List[str]]:
+def tables_by_job(results: Sequence[CellResult], class_names: Sequence[str], budgets: Sequence[str],
+                  baseline: Optional[str] = None, classes: Optional[Sequence[str]] = None) -> List[List[List[str]]]:
+    """Rows of :func:`summary_rows` on your clouds, mIoU and accuracy, if any result has them, and mIoU on new scenes.
+
+    Args:
+        results: of all cells, folds pooled.
+        class_names: of the data.
+        budgets, baseline: see :func:`summary_rows`.
+        classes: see :func:`mean_classes`.
+    """
+    def rows(of_job: Sequence[CellResult], names: Sequence[str], title: str) -> List[List[str]]:
+        return summary_rows(summarize(of_job, names), budgets, baseline, title)
+
+    clouds, chosen = on_your_clouds(results), mean_classes(results, class_names, classes)
+    if not clouds:
+        return [rows(results, chosen, 'mIoU')]
+    return [rows(clouds, mean_classes(clouds, class_names, classes), f'{YOUR_CLOUDS}mIoU'),
+            rows(clouds, ['acc'], f'{YOUR_CLOUDS}accuracy'), rows(results, chosen, f'{NEW_SCENES}mIoU')]
+
+
+def summary_rows(summaries: Summaries, budgets: Sequence[str], baseline: Optional[str] = None,
+                 title: str = 'mIoU') -> List[List[str]]:
     """Header and rows of Markdown: mean, standard deviation and difference to the baseline with the same budget.
 
     The best of a column is bold where it leads the second by more than the larger of their two standard deviations.
@@ -85,12 +119,13 @@ def summary_rows(summaries: Summaries, budgets: Sequence[str], baseline: Optiona
         summaries: of each method and budget.
         budgets: the columns.
         baseline: method that differences are given to.
+        title: what the numbers are.
     """
     budgets = list(budgets) or [OWN_BUDGET]
     seeds = max(summary.seeds for row in summaries.values() for summary in row.values())
     leaders = {budget: _leader({method: row[budget] for method, row in summaries.items() if budget in row})
                for budget in budgets}
-    rows = [['mIoU', *('' if budget == OWN_BUDGET else budget for budget in budgets)]]
+    rows = [[title, *('' if budget == OWN_BUDGET else budget for budget in budgets)]]
     for method, row in summaries.items():
         cells = []
         for budget in budgets:

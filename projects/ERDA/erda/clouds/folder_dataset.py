@@ -9,10 +9,10 @@ from mmdet3d.registry import DATASETS, TRANSFORMS
 from mmdet3d.structures.points import LiDARPoints
 
 from ..files.data_error import DataError
-from ..weak_labels import UNLABELED
+from ..weak_labels import UNLABELED, WholeFile
 from .blocks import BlockCache, BlockRecords
 from .clicks import ClickedPoints, clicked_points, numbered_points, read_folder_clicks
-from .cloud_files import PointCloud, PointCloudError, count_points, read_point_cloud
+from .cloud_files import PointCloud, PointCloudError, count_points, iter_point_cloud, read_point_cloud
 from .description import CACHE, DESCRIPTION, Description, read_description
 from .features import feature_dims, field_name, fields_of_feature, local_points
 
@@ -149,7 +149,8 @@ class LoadPointCloudBlock(BaseTransform):
 
     Required keys: ``point_cloud``, ``lidar_path``. Added keys: ``points``, ``LiDARPoints [N, 3 + C]``: metres from a
     local origin, then the features; ``pts_semantic_mask [N]`` int64: a class, K for void, K + 1 for unlabelled, which
-    ``PointSegClassMapping`` turns into the labels of all data sets here.
+    ``PointSegClassMapping`` turns into the labels of all data sets here; ``whole_file``, a
+    :class:`erda.weak_labels.WholeFile`, of a block.
     """
 
     def transform(self, results: dict) -> dict:
@@ -164,6 +165,9 @@ class LoadPointCloudBlock(BaseTransform):
         results['points'] = LiDARPoints(local.points, local.points.shape[1], dims)
         results['num_pts_feats'] = local.points.shape[1]
         results['pts_semantic_mask'] = _labels(source, block)
+        if source.cache is not None:
+            results['whole_file'] = WholeFile(str(source.path), block.index, lambda: (
+                chunk.xyz for chunk in iter_point_cloud(source.path, columns=description.columns)))
         if 'eval_ann_info' in results:
             results['eval_ann_info']['pts_semantic_mask'] = results['pts_semantic_mask']
         return results

@@ -31,6 +31,7 @@ class Wishes(NamedTuple):
         codes: ``'asprs'`` or ``'as-they-are'``, what numbers of classes mean.
         unlabelled: values of labels that nobody gave.
         columns: names of the columns of ``.bin`` files.
+        block_size: side of the blocks that larger files are cut into, metres.
     """
     clicks: Tuple[Path, ...] = ()
     label_field: Optional[str] = None
@@ -39,6 +40,7 @@ class Wishes(NamedTuple):
     codes: Optional[str] = None
     unlabelled: Optional[Tuple[LabelValue, ...]] = None
     columns: Optional[Sequence[str]] = None
+    block_size: Optional[float] = None
 
 
 class Starter(NamedTuple):
@@ -82,22 +84,25 @@ def write_starter(report: FolderReport, wishes: Wishes) -> Starter:
 
 
 CONFIG_TEXT = '''\
-# MinkUNet with ERDA on this folder. Classes, features and files are those of erda.yaml beside it.
-_base_ = ['erda::_base_/minkunet_erda_folder.py']
+# MinkUNet with ERDA+ on this folder. Classes, features and files are those of erda.yaml beside it.
+_base_ = ['erda::_base_/minkunet_erda_folder.py', 'erda::_base_/methods/erda_plus.py']
 from erda.clouds.description import read_description
-from erda.clouds.features import num_channels
+from erda.clouds.features import feature_dims, num_channels
 
 data_root = '{{{{ fileDirname }}}}/'
 description = read_description(data_root + 'erda.yaml')
 num_classes = len(description.classes)
 in_channels = num_channels(description.features)
+intensity_dim = feature_dims(description.features).get('intensity', [None])[0]
 del description
 
 model = dict(
     data_preprocessor=dict(ignore_index=num_classes, voxel_layer=dict(voxel_size=[{voxel_size}] * 3)),
     backbone=dict(in_channels=in_channels),
-    decode_head=dict(num_classes=num_classes, ignore_index=num_classes))
-train_dataloader = dict(dataset=dict(dataset=dict(data_root=data_root)))
+    decode_head=dict(**_base_.method_head, num_classes=num_classes, ignore_index=num_classes))
+custom_hooks = _base_.custom_hooks + _base_.method_hooks
+train_dataloader = dict(
+    dataset=dict(dataset=dict(data_root=data_root), propagation=dict(intensity_dim=intensity_dim)))
 val_dataloader = dict(dataset=dict(data_root=data_root))
 test_dataloader = dict(dataset=dict(data_root=data_root))
 
@@ -113,7 +118,7 @@ param_scheduler = [
 def _description(report: FolderReport, wishes: Wishes, remarks: List[str]) -> str:
     classes, unlabelled, void = _label_values(report, wishes, remarks)
     features, scale = _features(report, remarks)
-    block_size = _block_size(report)
+    block_size = wishes.block_size or _block_size(report)
     lines = ['# What ERDA reads from this folder. Paths are relative to it.', '',
              '# Name of a class: its values in the label field; labelled files get the first number of them.',
              'classes:',

@@ -17,6 +17,7 @@ from ..zoo.local_weights import SCHEME, fetch_named
 from .confusion_metric import ConfusionMatrixMetric, with_confusion_matrices
 from .predictions import SavePredictions
 from .quiet_runner import QuietRunner
+from .soft_tta_model import SoftSeg3DTTAModel
 
 LOGS = 20  # of progress in one test, at least
 
@@ -61,7 +62,7 @@ def config_for_test(cfg: Config, dataset: Seg3DDataset, tta: bool = False) -> Co
         if 'tta_model' not in cfg or 'tta_pipeline' not in cfg:
             raise ConfigError('The config has no tta_model and tta_pipeline, which --tta needs.')
         cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
-        cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
+        cfg.model = ConfigDict(**{**cfg.tta_model, 'type': SoftSeg3DTTAModel.__name__}, module=cfg.model)
     if has_labels(dataset):
         cfg.test_evaluator = with_confusion_matrices(cfg.test_evaluator)
         names = [str(metric['type']).rpartition('.')[2] for metric in cfg.test_evaluator]

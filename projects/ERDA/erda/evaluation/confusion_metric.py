@@ -7,6 +7,10 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from torch import Tensor
 
+from ..weak_labels.label_propagation import weighted_by_prior
+
+PROPAGATED = 'propagated_labels'
+
 
 class SegmentationScores(NamedTuple):
     """What a confusion matrix says.
@@ -113,6 +117,8 @@ class ConfusionMatrixMetric(BaseMetric):
         collect_device: ``'cpu'`` or ``'gpu'``, how results are collected.
         prefix: put before the names of the results.
         collect_dir: shared folder to collect through on the CPU.
+        prior_exponent: probabilities are multiplied by the propagated labels of the ground truth's record, a
+            ``PropagatedLabels`` as :data:`PROPAGATED`, to this power; 0 leaves predictions as they are.
 
     Attributes:
         confusion: ``[K, K + 1]``, see :func:`confusion_matrix`, of the last evaluation; in the main process only.
@@ -121,19 +127,30 @@ class ConfusionMatrixMetric(BaseMetric):
     def __init__(self,
                  collect_device: str = 'cpu',
                  prefix: Optional[str] = None,
-                 collect_dir: Optional[str] = None) -> None:
+                 collect_dir: Optional[str] = None,
+                 prior_exponent: float = 0.0) -> None:
         super().__init__(collect_device, prefix, collect_dir)
+        self.prior_exponent = prior_exponent
         self.confusion: Optional[np.ndarray] = None
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Count the points of a batch."""
         num_classes, ignore_index = len(self.dataset_meta['label2cat']), self.dataset_meta['ignore_index']
         for sample in data_samples:
-            predicted = sample['pred_pts_seg']['pts_semantic_mask']
+            if self.prior_exponent > 0:
+                predicted = self._weighted(sample).argmax(axis=1)
+            else:
+                predicted = sample['pred_pts_seg']['pts_semantic_mask']
             if isinstance(predicted, Tensor):
                 predicted = predicted.cpu().numpy()
             truth = sample['eval_ann_info']['pts_semantic_mask']
             self.results.append(confusion_matrix(predicted, truth, num_classes, ignore_index))
+
+    def _weighted(self, sample: dict) -> np.ndarray:
+        """Probabilities ``[N, K]`` times the prior of propagated labels."""
+        logits = sample['pts_seg_logits']['pts_seg_logits'][:len(self.dataset_meta['classes'])].float()
+        return weighted_by_prior(logits.softmax(dim=0).T.cpu().numpy(), sample['eval_ann_info'][PROPAGATED],
+                                 self.prior_exponent)
 
     def compute_metrics(self, results: list) -> Dict[str, float]:
         """IoU by name of class, ``miou``, ``acc`` and ``acc_cls``."""

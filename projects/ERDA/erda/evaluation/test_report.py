@@ -3,7 +3,7 @@ import hashlib
 import json
 import math
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Sequence
+from typing import Dict, List, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 from mmengine.config import Config
@@ -16,6 +16,19 @@ from .comparison_table import as_markdown
 from .confusion_metric import SegmentationScores, seg_metric_results, segmentation_scores
 from .package_versions import package_versions
 from .trained_labels import TrainedLabels
+
+
+class YourClouds(NamedTuple):
+    """What a test on hidden labels of the training scans found.
+
+    Attributes:
+        confusion: ``[K, K + 1]``, see :func:`confusion_matrix`, of the points whose label training did not see.
+        scans: how many were tested.
+        prior_exponent: how much propagated labels counted in the predictions.
+    """
+    confusion: np.ndarray
+    scans: int
+    prior_exponent: float = 0.0
 
 
 class CheckpointResult(NamedTuple):
@@ -33,6 +46,8 @@ class CheckpointResult(NamedTuple):
         scans: how many were tested.
         tta: whether predictions were averaged over augmentations.
         labels: what it was trained with.
+        your_clouds: the same on hidden labels of the training scans; a reason in words if there are none, ``None`` if
+            nobody asked.
     """
     name: str
     checkpoint: str
@@ -45,6 +60,7 @@ class CheckpointResult(NamedTuple):
     scans: int
     tta: bool
     labels: TrainedLabels
+    your_clouds: Union[YourClouds, str, None] = None
 
     @property
     def scores(self) -> SegmentationScores:
@@ -73,6 +89,14 @@ def short_names(checkpoints: Sequence[str]) -> List[str]:
                 del part[end]
     names = ['/'.join([*part[:-1], _stem(part[-1])]) for part in parts]
     return names if len(set(names)) == len(names) else ['/'.join(part) for part in parts]
+
+
+def by_job(results: Sequence[CheckpointResult]) -> Dict[str, List[CheckpointResult]]:
+    """Results on new scenes and, as results of the same kind, on your clouds, where there are any."""
+    jobs = {'New scenes': list(results)}
+    clouds = [result._replace(confusion=result.your_clouds.confusion, scans=result.your_clouds.scans)
+              for result in results if isinstance(result.your_clouds, YourClouds)]
+    return {**jobs, 'Your clouds': clouds} if clouds else jobs
 
 
 def class_rows(result: CheckpointResult) -> List[List[str]]:
@@ -105,11 +129,21 @@ def notes(results: Sequence[CheckpointResult], command: str) -> List[str]:
     """Sentences below a table: what was tested and how, what it was trained with, what the mean is over."""
     first = results[0]
     tta = ', predictions averaged over augmentations' if first.tta else ''
-    lines = [f'`{command}`: IoU and accuracy in percent, {first.scans} scans{tta}.']
+    clouds = by_job(results).get('Your clouds')
+    scans = f'{first.scans} scans'
+    if clouds:
+        scans = (f'{clouds[0].scans} training scans on hidden labels (your clouds), '
+                 f'{first.scans} test scans (new scenes)')
+    lines = [f'`{command}`: IoU and accuracy in percent, {scans}{tta}.']
     for result in results:
         name = f'{result.name}: ' if len(results) > 1 else ''
         digest = f' (sha256 {result.checkpoint_sha256[:12]})' if result.checkpoint_sha256 else ''
         lines.append(f'{name}{result.checkpoint}{digest}, {_labels(result.labels)}.')
+        if isinstance(result.your_clouds, str):
+            lines.append(f'{name}your clouds are left out: {result.your_clouds}.')
+        elif result.your_clouds and result.your_clouds.prior_exponent:
+            lines.append(f'{name}on your clouds, probabilities are multiplied by propagated labels to the power '
+                         f'{result.your_clouds.prior_exponent:g}.')
     absent = [name for name, points in zip(first.classes, first.scores.support) if not points]
     if absent:
         mious = ', '.join(_percent(seg_metric_miou(result)) for result in results)
@@ -130,14 +164,22 @@ def as_report(results: Sequence[CheckpointResult], command: str) -> str:
         results: of the same classes and scans.
         command: what made them.
     """
-    rows = class_rows(results[0]) if len(results) == 1 else checkpoint_rows(results)
-    return as_markdown(rows) + '\n' + ''.join(f'- {line}\n' for line in notes(results, command))
+    jobs = by_job(results)
+    text = ''
+    for job, of_job in jobs.items():
+        title = f'**{job}**\n\n' if len(jobs) > 1 else ''
+        text += title + as_markdown(_rows(of_job, len(results))) + '\n'
+    return text + ''.join(f'- {line}\n' for line in notes(results, command))
 
 
-def as_screen_table(results: Sequence[CheckpointResult]) -> Table:
-    """The table for a terminal."""
-    header, *body = class_rows(results[0]) if len(results) == 1 else checkpoint_rows(results)
-    table = Table(title='IoU in percent')
+def _rows(results: Sequence[CheckpointResult], checkpoints: int) -> List[List[str]]:
+    return class_rows(results[0]) if checkpoints == 1 else checkpoint_rows(results)
+
+
+def as_screen_table(results: Sequence[CheckpointResult], title: str = 'IoU in percent') -> Table:
+    """The table of one job for a terminal."""
+    header, *body = _rows(results, len(results))
+    table = Table(title=title)
     for i, name in enumerate(header):
         table.add_column(escape(name), justify='right' if i else 'left')
     ends = (len(body) - 3, 2 if len(results) > 1 else -1)
@@ -150,7 +192,8 @@ def write_report(folder: Path, results: Sequence[CheckpointResult], command: str
     """Write ``metrics.md``, and ``metrics.json`` for one checkpoint; several have both in folders of their names, too.
 
     JSON has IoU, accuracy and points of each class, the confusion matrix (rows are true classes, the last column is of
-    predictions that are no class), labels of the training, checksums and versions; see :func:`write_metrics`.
+    predictions that are no class), labels of the training, checksums and versions; see :func:`write_metrics`. The same
+    of your clouds stands under ``your_clouds``.
     """
     if len(results) > 1:
         for result in results:
@@ -189,7 +232,19 @@ def _details(result: CheckpointResult) -> dict:
         labels=dict(labels._asdict(), count=labels.count and labels.count._asdict()),
         config_sha256=result.config_sha256,
         checkpoint_sha256=result.checkpoint_sha256,
+        your_clouds=_your_clouds(result),
         versions=package_versions())
+
+
+def _your_clouds(result: CheckpointResult) -> Optional[dict]:
+    if not isinstance(result.your_clouds, YourClouds):
+        return dict(left_out=result.your_clouds) if result.your_clouds else None
+    confusion = result.your_clouds.confusion
+    scores = segmentation_scores(confusion, result.ignore_index)
+    return dict(miou_of_occurring=_plain(scores.miou), accuracy=_plain(scores.overall_accuracy),
+                iou={name: _plain(iou) for name, iou in zip(result.classes, scores.iou)},
+                confusion=confusion.tolist(), scans=result.your_clouds.scans,
+                prior_exponent=result.your_clouds.prior_exponent)
 
 
 def _labels(labels: TrainedLabels) -> str:

@@ -70,17 +70,23 @@ def trained_labels(meta: dict, cfg: Config) -> TrainedLabels:
     return TrainedLabels(source, _name(record['budget']), record['budget'], record.get('seed'))
 
 
-def count_labels(labels: TrainedLabels, cfg: Config) -> TrainedLabels:
-    """The same labels with a count on evenly spaced scans of the training set of ``cfg``, if that is here."""
+def training_set_config(labels: TrainedLabels, cfg: Config) -> Optional[dict]:
+    """Config of the training set of ``cfg`` with these labels; ``None`` if they are not known, or it hides none."""
     dataset = copy.deepcopy(cfg.get('train_dataloader', {}).get('dataset', {}))
     if not _is_known(labels.budget) or dataset.get('type') != 'WeakLabelDataset':
-        return labels
-    if missing_data(cfg, 'train_dataloader'):
-        return labels
+        return None
     dataset['budget'], dataset['seed'] = labels.budget, labels.seed  # update() would mix two budgets
     dataset.pop('masks', None)
+    return dataset
+
+
+def count_labels(labels: TrainedLabels, cfg: Config) -> TrainedLabels:
+    """The same labels with a count on evenly spaced scans of the training set of ``cfg``, if that is here."""
+    training = training_set_config(labels, cfg)
+    if training is None or missing_data(cfg, 'train_dataloader'):
+        return labels
     try:
-        dataset = build_training_set(Config(dict(train_dataloader=dict(dataset=dataset))))
+        dataset = build_training_set(Config(dict(train_dataloader=dict(dataset=training))))
         scans = list(dataset.scans().values())
         chosen = [scans[i] for i in np.linspace(0, len(scans) - 1, min(len(scans), MAX_SCANS)).astype(int)]
         num_classes = len(dataset.metainfo['classes'])

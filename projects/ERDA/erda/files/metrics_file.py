@@ -34,3 +34,8 @@ def read_metrics(path: Path) -> Dict[str, float]:
 def read_confusion(path: Path) -> List[List[int]]:
     """The confusion matrix that ``tools/test.py`` adds to the metrics; empty if there is none."""
     return json.loads(path.read_text()).get('confusion', [])
+
+
+def read_your_clouds(path: Path) -> List[List[int]]:
+    """The same on the hidden labels of the training scans; empty if there is none."""
+    return (json.loads(path.read_text()).get('your_clouds') or {}).get('confusion', [])

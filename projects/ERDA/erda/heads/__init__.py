@@ -1,5 +1,5 @@
 """The seam in the segmentor: ``ERDAHeadMixin`` and a registered head for each of mmdet3d."""
-from .classified_points import ClassifierCall, classify_points
+from .classified_points import ClassifierCall, classify_points, mean_call
 from .erda_head_mixin import ERDAHeadMixin
 from .point_selection import PointSelection
 from .point_transformer_head import PointTransformerHead
@@ -11,8 +11,10 @@ from .segmentor_heads import (
     ERDAPointNet2Head,
     ERDAPointTransformerHead,
 )
+from .turned_points import turned_points
 
 __all__ = [
     'ClassifierCall', 'ERDACylinder3DHead', 'ERDADGCNNHead', 'ERDAHeadMixin', 'ERDAMinkUNetHead', 'ERDAPAConvHead',
-    'ERDAPointNet2Head', 'ERDAPointTransformerHead', 'PointSelection', 'PointTransformerHead', 'classify_points'
+    'ERDAPointNet2Head', 'ERDAPointTransformerHead', 'PointSelection', 'PointTransformerHead', 'classify_points',
+    'mean_call', 'turned_points'
 ]

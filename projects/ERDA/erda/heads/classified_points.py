@@ -1,4 +1,5 @@
 """What enters and leaves the classifier of any mmdet3d segmentor, for each point of a scan."""
+import math
 from contextlib import contextmanager
 from typing import Any, Iterator, List, NamedTuple, Sequence
 
@@ -63,6 +64,18 @@ def classify_points(model: Base3DSegmentor, points: Sequence[Tensor]) -> List[Cl
         rows.append(ClassifierCall(*(values[index] for values in call)))
         start = int(index.max()) + 1  # in evaluation no voxel is dropped, and none is empty
     return rows
+
+
+def mean_call(calls: Sequence[ClassifierCall]) -> ClassifierCall:
+    """Mean of the features and of the probabilities of several calls for the same points.
+
+    Returns: features ``[N, C]`` and logits ``[N, K]``, those of one call as they are, else log-probabilities.
+    """
+    if len(calls) == 1:
+        return calls[0]
+    log_probabilities = torch.stack([call.seg_logits.float().log_softmax(dim=1) for call in calls])
+    return ClassifierCall(torch.stack([call.features for call in calls]).mean(dim=0),
+                          log_probabilities.logsumexp(dim=0) - math.log(len(calls)))
 
 
 def _rows(x: Any) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ..config import ConfigError
 from ..files.data_error import DataError
 from ..losses.points_per_rank import points_per_rank
+from ..pseudo_labels import propagated_prior
 from ..voxelization import mean_per_voxel
 from ..weak_labels import UNLABELED
 from .classified_points import ClassifierCall, recorded_classifier
@@ -43,6 +44,9 @@ class ERDAHeadMixin(Head):
             all unlabelled ones by default.
         labelled_weight: weight of a cross-entropy between the pseudo-labels and the labels of labelled points,
             ``loss_pseudo_label``; 0, as published, leaves the projection to ``loss_erda``.
+        prior_exponent: beta, how much labels that were propagated along surfaces count in the pseudo-labels: these
+            are multiplied by the prior to this power. 0 is not at all; otherwise the ``WeakLabelDataset`` needs
+            ``propagation``.
 
     Without a pseudo-labeler the head trains on the labelled points alone: the sparse-only baseline.
 
@@ -68,6 +72,7 @@ class ERDAHeadMixin(Head):
                  loss_erda: Optional[dict] = None,
                  selection: Optional[dict] = None,
                  labelled_weight: float = 0.0,
+                 prior_exponent: float = 0.0,
                  **kwargs: Any) -> None:
         weighted = [name for name, cfg in kwargs.items() if isinstance(cfg, dict) and cfg.get('class_weight') == 'weak']
         super().__init__(*args, **{**kwargs, **{name: {**kwargs[name], 'class_weight': None} for name in weighted}})
@@ -87,6 +92,7 @@ class ERDAHeadMixin(Head):
         self.pseudo_labeler = self.loss_erda = None
         self.selection = PointSelection(**(selection or {}))
         self.labelled_weight = labelled_weight
+        self.prior_exponent = prior_exponent
         if pseudo_labeler is not None:
             defaults = dict(in_channels=self.channels, num_classes=self.num_real_classes)
             self.pseudo_labeler = MODELS.build({**defaults, **pseudo_labeler})
@@ -116,7 +122,7 @@ class ERDAHeadMixin(Head):
         call, = calls
         call = ClassifierCall(call.features, call.seg_logits[:, :self.num_real_classes])
         if 'second_view' in batch_data_samples[0].gt_pts_seg:
-            rows = torch.cat([_second_view(sample) for sample in batch_data_samples])
+            rows = torch.cat([_of_rows(sample, sample.gt_pts_seg.second_view) for sample in batch_data_samples])
         else:
             rows = getattr(call, self.pseudo_labels_from)
         labels = torch.cat(labels_of_scans)
@@ -125,6 +131,9 @@ class ERDAHeadMixin(Head):
         not_void = (labels != self.ignore_index).nonzero().squeeze(1)
         labels = labels[not_void]
         pseudo_logits = self.pseudo_labeler(rows.index_select(0, not_void), labels)
+        if self.prior_exponent > 0:
+            prior = torch.cat([self._prior(sample) for sample in batch_data_samples])
+            pseudo_logits = pseudo_logits + prior.index_select(0, not_void)
         seg_logits = call.seg_logits.index_select(0, not_void)
         mask = self.selection(pseudo_logits, labels, scans[not_void])
         losses['loss_erda'] = self.loss_erda(pseudo_logits, seg_logits, mask)
@@ -134,6 +143,15 @@ class ERDAHeadMixin(Head):
             count = points_per_rank(cross_entropy.new_tensor(len(labelled)))
             losses['loss_pseudo_label'] = self.labelled_weight * cross_entropy / count
         return losses
+
+    def _prior(self, sample: Any) -> Tensor:
+        """What propagated labels add to the pseudo-logits of the points, or as a mean of the voxels, of a sample."""
+        gt = sample.gt_pts_seg
+        if 'propagated_label' not in gt:
+            raise ConfigError(f'{type(self).__name__}: prior_exponent={self.prior_exponent} needs propagated labels; '
+                              'add propagation=dict() to the WeakLabelDataset in the config')
+        prior = propagated_prior(gt.propagated_label, gt.propagated_confidence, self.num_real_classes)
+        return self.prior_exponent * _of_rows(sample, prior)
 
     @property
     def pseudo_labels_from(self) -> str:
@@ -176,9 +194,9 @@ def _ignore_unlabeled(sample: Any, ignore_index: int) -> None:
             gt[key] = mask.masked_fill(mask == UNLABELED, ignore_index)
 
 
-def _second_view(sample: Any) -> Tensor:
-    """Rows of the second view for the points, or as a mean for the voxels, of a sample."""
+def _of_rows(sample: Any, values: Tensor) -> Tensor:
+    """Values ``[N, C]`` of points as they are, or as means for the voxels, of a sample."""
     gt = sample.gt_pts_seg
     if 'voxel_semantic_mask' in gt:
-        return mean_per_voxel(gt.second_view, sample.point2voxel_map, len(gt.voxel_semantic_mask))
-    return gt.second_view
+        return mean_per_voxel(values, sample.point2voxel_map, len(gt.voxel_semantic_mask))
+    return values

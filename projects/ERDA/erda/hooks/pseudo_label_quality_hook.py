@@ -1,3 +1,4 @@
+import math
 import random
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional
@@ -12,10 +13,12 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from ..config import ConfigError
-from ..evaluation.prediction_quality import prediction_quality
+from ..evaluation.prediction_quality import class_ious, prediction_quality, quality_gap
 from ..heads import classify_points
 from ..heads.classified_points import evaluation_mode
-from ..weak_labels import UNLABELED, WeakLabelDataset, hidden_labels
+from ..pseudo_labels import propagated_prior
+from ..weak_labels import UNLABELED, WeakLabelDataset
+from ..weak_labels.unlabelled_codes import decoded
 from .second_view_hook import SecondViewHook
 
 
@@ -23,6 +26,8 @@ class _Scan(NamedTuple):
     points: Tensor
     hidden: Tensor  # [N] bool
     classes: Tensor  # [N]
+    propagated: Tensor  # [N]
+    confidence: Tensor  # [N]
 
 
 @HOOKS.register_module()
@@ -32,10 +37,13 @@ class PseudoLabelQualityHook(Hook):
     The same few training scans, augmented as in training, are looked at again and again, without gradient and in
     evaluation mode. Accuracy, mIoU over the classes that occur there, mean entropy in nats and expected calibration
     error of both sides go to the log and the visualizer (and so to TensorBoard, where that is configured) as
-    ``pseudo_label/accuracy``, ``prediction/ece`` and so on. Hidden labels are read here and nowhere else: from copies
-    of the scans that never enter a training step, and random numbers are given back, so a training with this hook and
-    one without end with the same weights. Where no label is hidden, as with full supervision, there is no report, and
-    the log says so.
+    ``pseudo_label/accuracy``, ``prediction/ece`` and so on. ``gap/accuracy`` and ``gap/miou`` are pseudo-labels minus
+    predictions on the points that ``loss_erda`` covers, the share ``gap/covered`` of the hidden ones, by the head's
+    ``selection`` of points, also where training selects voxels: a gap near 0 teaches nothing. The IoU of each class
+    that occurs, such as ``pseudo_label/iou/car``, goes to the visualizer alone. In a training, hidden labels are read
+    here and nowhere else: from copies of the scans that never enter a step, and random numbers are given back, so a
+    training with this hook and one without end with the same weights. Where no label is hidden, as with full
+    supervision, there is no report, and the log says so.
 
     Args:
         interval: steps between two reports.
@@ -65,8 +73,9 @@ class PseudoLabelQualityHook(Hook):
             marked = dataset.for_reports()
             chosen = np.random.permutation(len(marked))[:self.num_scans].tolist()
             for item in (marked[idx] for idx in chosen):
-                hidden = hidden_labels(item['data_samples'].gt_pts_seg.pts_semantic_mask)
-                self._scans.append(_Scan(item['inputs']['points'], *hidden))
+                told = decoded(item['data_samples'].gt_pts_seg.pts_semantic_mask)
+                self._scans.append(_Scan(item['inputs']['points'], told.hidden >= 0, told.hidden, told.propagated,
+                                         told.confidence))
         if not any(scan.hidden.any() for scan in self._scans):
             self._scans = []
             runner.logger.info(f'No report on hidden labels: the training set ({dataset.budget}) hides none.')
@@ -81,7 +90,8 @@ class PseudoLabelQualityHook(Hook):
             values = self.measure(runner)
             runner.visualizer.add_scalars(values, step=runner.iter + 1)
             runner.logger.info(f'Hidden labels, Iter [{runner.iter + 1}]  '
-                               + '  '.join(f'{key}: {value:.4f}' for key, value in values.items()))
+                               + '  '.join(f'{key}: {value:.4f}' for key, value in values.items()
+                                           if '/iou/' not in key))
 
     @torch.no_grad()
     def measure(self, runner: Runner) -> Dict[str, float]:
@@ -98,13 +108,28 @@ class PseudoLabelQualityHook(Hook):
                     seen = call if view is None else view.classify([scan.points])[0]
                     rows = getattr(seen, head.pseudo_labels_from)[scan.hidden]
                     unlabelled = torch.full((len(rows), ), UNLABELED, device=rows.device)
-                    logits.setdefault('pseudo_label', []).append(head.pseudo_labeler(rows, unlabelled))
+                    pseudo_logits = head.pseudo_labeler(rows, unlabelled)
+                    if head.prior_exponent > 0:
+                        prior = propagated_prior(scan.propagated, scan.confidence, pseudo_logits.shape[1])
+                        pseudo_logits = pseudo_logits + head.prior_exponent * prior[scan.hidden].to(pseudo_logits)
+                    logits.setdefault('pseudo_label', []).append(pseudo_logits)
         classes = torch.cat([scan.classes[scan.hidden] for scan in self._scans])
+        scans = torch.cat([torch.full((int(scan.hidden.sum()), ), i) for i, scan in enumerate(self._scans)])
+        names = runner.train_dataloader.dataset.metainfo['classes']
+        sides = {side: torch.cat(parts).cpu() for side, parts in logits.items()}
         values = {}
-        for side, parts in logits.items():
-            quality = prediction_quality(torch.cat(parts).cpu(), classes)
-            values.update({f'{side}/{name}': value for name, value in quality._asdict().items()})
-        return values
+        for side, rows in sides.items():
+            values.update(_named(side, prediction_quality(rows, classes)._asdict()))
+            values.update({f'{side}/iou/{names[label]}': iou for label, iou in class_ious(rows, classes).items()})
+        if 'pseudo_label' in sides:
+            p, q = sides['pseudo_label'], sides['prediction']
+            covered = head.selection(p, torch.full_like(classes, UNLABELED), scans)
+            values.update(_named('gap', quality_gap(p, q, classes, covered)._asdict()))
+        return {key: value for key, value in values.items() if not math.isnan(value)}
+
+
+def _named(prefix: str, values: Dict[str, float]) -> Dict[str, float]:
+    return {f'{prefix}/{name}': value for name, value in values.items()}
 
 
 @contextmanager

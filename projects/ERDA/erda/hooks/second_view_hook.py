@@ -9,7 +9,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from ..config import ConfigError
-from ..heads import ClassifierCall, classify_points
+from ..heads import ClassifierCall, classify_points, mean_call, turned_points
 
 
 @HOOKS.register_module()
@@ -31,6 +31,7 @@ class SecondViewHook(EMAHook):
         flip: mirror x and y, each with probability 1/2; ``None`` where the pipeline of the training set has a
             ``RandomFlip3D``, too: a segmentor that has never seen a mirrored street says little of use about one.
         scale: smallest and largest scale.
+        num_views: how many such views it sees; features and probabilities are averaged over them.
         kwargs: arguments of ``EMAHook``; ``update_buffers=False`` takes the newest statistics instead.
 
     Raises:
@@ -44,14 +45,18 @@ class SecondViewHook(EMAHook):
                  rotation: float = math.pi,
                  flip: Optional[bool] = None,
                  scale: Tuple[float, float] = (0.95, 1.05),
+                 num_views: int = 1,
                  **kwargs) -> None:
         if rotation < 0 or not 0 < scale[0] <= scale[1]:
             raise ConfigError(f'rotation={rotation} must not be negative, and scale={scale} must be positive, the '
                               'smaller one first')
+        if num_views < 1:
+            raise ConfigError(f'num_views={num_views} must be at least 1')
         super().__init__(momentum=momentum, **{'update_buffers': True, **kwargs})
         self.rotation = rotation
         self.flip = flip
         self.scale = scale
+        self.num_views = num_views
 
     def before_train(self, runner: Runner) -> None:
         super().before_train(runner)
@@ -73,24 +78,22 @@ class SecondViewHook(EMAHook):
                 average.copy_(newest)
 
     def classify(self, points: Sequence[Tensor]) -> List[ClassifierCall]:
-        """What the averaged model makes of scans under a view of its own.
+        """What the averaged model makes of scans under views of its own, as a mean over them.
 
         Args:
             points: ``[N_i, C]`` per scan, x, y, z in metres first.
         """
-        return classify_points(self.ema_model.module, [self._turned(scan) for scan in points])
+        views = [classify_points(self.ema_model.module, [self._turned(scan) for scan in points])
+                 for _ in range(self.num_views)]
+        return [mean_call(calls) for calls in zip(*views)]
 
     def _turned(self, scan: Tensor) -> Tensor:
         # Drawn on the CPU, whose generator decides the run, whatever the device.
         angle = (2 * torch.rand(()).item() - 1) * self.rotation
         low, high = self.scale
         scale = low + (high - low) * torch.rand(()).item()
-        mirror = 1 - 2.0 * torch.randint(2, (2, )) * bool(self.flip)
-        cos, sin = math.cos(angle), math.sin(angle)
-        turn = torch.diag(torch.cat([mirror, mirror.new_ones(1)])) @ mirror.new_tensor(
-            [[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
-        xyz = scan[:, :3] @ (scale * turn).to(scan)
-        return torch.cat([xyz, scan[:, 3:]], dim=1)
+        x, y = (torch.randint(2, (2, )) * bool(self.flip)).tolist()
+        return turned_points(scan, angle, (bool(x), bool(y)), scale)
 
 
 def _flips(dataset: Any) -> bool:

@@ -1,4 +1,5 @@
 """A trained network that maps points to probabilities."""
+import math
 from typing import Any, List, Tuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from ..clouds.cloud_files import PointCloud
 from ..clouds.feature_ranges import META_KEY, from_plain
+from ..heads import turned_points
 from ..zoo.checkpoint_fit import load_weights
 from ..zoo.errors import CheckpointError
 from .errors import InferenceError
@@ -24,6 +26,7 @@ class Segmentor:
         cfg: its config.
         checkpoint: path, URL or ``erda://NAME`` of its weights, read with ``weights_only``.
         device: where it runs, such as ``'cpu'`` or ``'cuda'``.
+        views: how many turns about z probabilities are averaged over.
 
     Attributes:
         inputs: how a cloud becomes its input, and the classes.
@@ -35,7 +38,7 @@ class Segmentor:
             methods, if the cloud cannot be used or the network gives NaN.
     """
 
-    def __init__(self, cfg: Config, checkpoint: str, device: str = 'cpu') -> None:
+    def __init__(self, cfg: Config, checkpoint: str, device: str = 'cpu', views: int = 1) -> None:
         init_default_scope(cfg.get('default_scope', 'mmdet3d'))
         self.inputs = model_inputs(cfg)
         self.model = MODELS.build(cfg.model)
@@ -45,11 +48,12 @@ class Segmentor:
             raise InferenceError(str(error)) from error
         self.trained_ranges = from_plain(meta.get(META_KEY)) or self.inputs.usual_ranges
         self.model.to(device).eval()
+        self.views = views
 
     @torch.no_grad()
     def logits(self, cloud: PointCloud) -> Tensor:
         """``[n, K]`` float32 of the n points of a block; a logit for void is left out."""
-        return self._predict(cloud)[:, :len(self.inputs.classes)]
+        return self._predict(self.inputs.points(cloud))[:, :len(self.inputs.classes)]
 
     @torch.no_grad()
     def features_and_logits(self, cloud: PointCloud) -> Tuple[Tensor, Tensor]:
@@ -69,18 +73,22 @@ class Segmentor:
 
         handle = head.conv_seg.register_forward_hook(append_features)
         try:
-            joined = self._predict(cloud)
+            joined = self._predict(self.inputs.points(cloud))
         finally:
             handle.remove()
             self.model.num_classes = head.num_classes
         return joined[:, outputs[0]:], joined[:, :len(self.inputs.classes)]
 
+    @torch.no_grad()
     def probabilities(self, cloud: PointCloud) -> np.ndarray:
-        """``[n, K]`` float32 of the n points of a block."""
-        return self.logits(cloud).softmax(dim=1).cpu().numpy()
-
-    def _predict(self, cloud: PointCloud) -> Tensor:
+        """``[n, K]`` float32 of the n points of a block, the mean over all views."""
         points = self.inputs.points(cloud)
+        views = [self._predict(turned_points(points, math.tau * number / self.views) if number else points)
+                 for number in range(self.views)]
+        probabilities = torch.stack([view[:, :len(self.inputs.classes)].softmax(dim=1) for view in views])
+        return probabilities.mean(dim=0).cpu().numpy()
+
+    def _predict(self, points: Tensor) -> Tensor:
         count, test_cfg = len(points), self.model.test_cfg or {}
         if test_cfg.get('mode') == 'slide':
             points = _widen(points, test_cfg['block_size'])

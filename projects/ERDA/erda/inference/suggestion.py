@@ -9,6 +9,7 @@ from ..clouds.description import DESCRIPTION, read_description
 from ..clouds.folder_dataset import labels_of_cloud
 from ..weak_labels.click_labels import Click, ClickError
 from ..weak_labels.point_suggestion import (
+    MIN_CANDIDATES,
     Candidates,
     isolated,
     join,
@@ -25,7 +26,6 @@ from .given_clouds import cloud_files
 from .segmentor import Segmentor
 
 MAX_CANDIDATES = 200_000  # of all files: bounds the time for each suggested point
-MIN_CANDIDATES = 20  # of a file, to know what is usual in it
 
 
 class FileCandidates(NamedTuple):

@@ -6,7 +6,8 @@ from mmdet3d.registry import MODELS
 from torch import Tensor
 
 from ..files.data_error import DataError
-from ..weak_labels import is_labelled
+from ..weak_labels import UNLABELED, is_labelled
+from ..weak_labels.unlabelled_codes import decoded
 from .voxel_labels import VoxelGrid, occupied_voxels, vote_voxel_labels
 
 
@@ -34,6 +35,20 @@ class WeakSegDataPreprocessor(Det3DDataPreprocessor):
         super().__init__(**kwargs)
         self.ignore_index = ignore_index
         self.grid_multiple = grid_multiple
+
+    def simple_process(self, data: dict, training: bool = False) -> dict:
+        """What the stock class does; what unlabelled points tell in their labels becomes fields of their own.
+
+        Where a :class:`erda.weak_labels.WeakLabelDataset` has propagated labels, ``gt_pts_seg`` of each sample gets
+        ``propagated_label [N]``, negative where there is none, and ``propagated_confidence [N]``.
+        """
+        for sample in data.get('data_samples') or () if training else ():
+            if 'pts_semantic_mask' in (labels := sample.get('gt_pts_seg', ())):
+                told = decoded(labels.pts_semantic_mask)
+                if told.asked[told.mask].all():
+                    labels.propagated_label, labels.propagated_confidence = told.propagated, told.confidence
+                labels.pts_semantic_mask = labels.pts_semantic_mask.masked_fill(told.mask, UNLABELED)
+        return super().simple_process(data, training)
 
     @torch.no_grad()
     def voxelize(self, points: List[Tensor], data_samples: list) -> Dict[str, Tensor]:

@@ -11,6 +11,7 @@ from .budgets import (
     PointBudget,
     RatioBudget,
     Scan,
+    WholeFile,
     count_per_class,
     is_class,
     is_labelled,
@@ -22,17 +23,19 @@ from .label_propagation import PropagatedLabels, propagate_labels
 from .mark_hidden_labels import HiddenLabels, MarkHiddenLabels, hidden_labels
 from .mask_writer import verify_masks, write_masks
 from .point_list_budget import PointListBudget
+from .propagate_weak_labels import PropagateWeakLabels
 from .read_scan import ReadReport, ReadScan, scans_of_batch
 from .scribble_budget import ScribbleBudget
+from .spread_budget import SpreadBudget
 from .stored_masks import StoredMasks
 from .weak_indoor_patch_point_sample import WeakIndoorPatchPointSample
 from .weak_label_dataset import WeakLabelDataset, WeakScan
 
 __all__ = [
     'BUDGETS', 'UNLABELED', 'ApplyWeakLabels', 'Budget', 'FrameBudget', 'GivenLabels', 'HiddenLabels',
-    'MarkHiddenLabels', 'PerClassBudget', 'PerScanBudget', 'PointBudget', 'PointListBudget', 'PropagatedLabels',
-    'RatioBudget', 'ReadReport', 'ReadScan', 'Scan', 'ScribbleBudget', 'StoredMasks', 'WeakIndoorPatchPointSample',
-    'WeakLabelDataset', 'WeakScan', 'count_per_class', 'grid_subsample', 'hidden_labels', 'is_class', 'is_labelled',
-    'propagate_labels', 'scan_name', 'scan_rng', 'scans_of_batch', 'verify_masks', 'voxel_coors', 'voxel_keys',
-    'write_masks'
+    'MarkHiddenLabels', 'PerClassBudget', 'PerScanBudget', 'PointBudget', 'PointListBudget', 'PropagateWeakLabels',
+    'PropagatedLabels', 'RatioBudget', 'ReadReport', 'ReadScan', 'Scan', 'ScribbleBudget', 'SpreadBudget',
+    'StoredMasks', 'WeakIndoorPatchPointSample', 'WeakLabelDataset', 'WeakScan', 'WholeFile', 'count_per_class',
+    'grid_subsample', 'hidden_labels', 'is_class', 'is_labelled', 'propagate_labels', 'scan_name', 'scan_rng',
+    'scans_of_batch', 'verify_masks', 'voxel_coors', 'voxel_keys', 'write_masks'
 ]

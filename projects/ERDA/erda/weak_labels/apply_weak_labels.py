@@ -13,7 +13,8 @@ class ApplyWeakLabels(BaseTransform):
 
     :class:`WeakLabelDataset` inserts it right behind the loading and mapping of the labels.
 
-    Required keys: ``lidar_path``, ``pts_semantic_mask``; ``points`` for a budget with a base. Modified key:
+    Required keys: ``lidar_path``, ``pts_semantic_mask``; ``points`` for a budget with a base, ``whole_file``, a
+    :class:`erda.weak_labels.WholeFile`, for a block of a file. Modified key:
     ``pts_semantic_mask``, int64, with :data:`erda.weak_labels.UNLABELED` for a hidden label.
 
     Args:
@@ -33,7 +34,10 @@ class ApplyWeakLabels(BaseTransform):
         path = results['lidar_path']
         name = scan_name(path, self.data_root)
         points = results['points'].coord.numpy() if 'points' in results else None
-        scan = Scan(path, scan_rng(name, self.seed), results.get('seg_label_mapping'), points, name)
+        file = results.get('whole_file')
+        if file is not None:
+            file = file._replace(rng=scan_rng(scan_name(file.path, self.data_root), self.seed))
+        scan = Scan(path, scan_rng(name, self.seed), results.get('seg_label_mapping'), points, name, file)
         labels = results['pts_semantic_mask'].astype(np.int64)
         results['pts_semantic_mask'] = self.budget.weaken(labels, self.num_classes, scan)
         return results

@@ -3,7 +3,7 @@ import os
 import os.path as osp
 from abc import ABCMeta, abstractmethod
 from hashlib import blake2b
-from typing import Callable, NamedTuple, Optional
+from typing import Callable, Iterable, NamedTuple, Optional
 
 import numpy as np
 from mmengine.registry import Registry
@@ -82,6 +82,21 @@ def scan_rng(scan: str, seed: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest, 'little')))
 
 
+class WholeFile(NamedTuple):
+    """The file that a scan is a block of.
+
+    Attributes:
+        path: the file.
+        index: ``[N]`` int64, number in the file of each point of the scan.
+        chunks: gives coordinates ``[n, 3]`` of the next points of the file, metres, from the beginning at each call.
+        rng: random numbers of the file, the same for all its blocks.
+    """
+    path: str
+    index: np.ndarray  # type: ignore[assignment]  # hides tuple.index
+    chunks: Callable[[], Iterable[np.ndarray]]
+    rng: np.random.Generator = np.random.default_rng(0)
+
+
 class Scan(NamedTuple):
     """What a budget may know of a scan beside its labels.
 
@@ -91,12 +106,14 @@ class Scan(NamedTuple):
         label_mapping: class of each raw label id, as in the dataset's ``seg_label_mapping``.
         points: ``[N, 3]`` x, y, z in metres, in the order of the labels.
         name: its path relative to the data root, with forward slashes.
+        file: what it is a block of; ``None`` if it is whole.
     """
     path: str
     rng: np.random.Generator
     label_mapping: Optional[np.ndarray] = None
     points: Optional[np.ndarray] = None
     name: str = ''
+    file: Optional[WholeFile] = None
 
 
 class Budget(metaclass=ABCMeta):

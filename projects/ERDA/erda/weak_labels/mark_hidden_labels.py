@@ -5,7 +5,7 @@ from mmdet3d.registry import TRANSFORMS
 from torch import Tensor
 
 from .apply_weak_labels import ApplyWeakLabels
-from .budgets import UNLABELED
+from .unlabelled_codes import decoded, with_hidden
 
 
 class HiddenLabels(NamedTuple):
@@ -21,7 +21,7 @@ class HiddenLabels(NamedTuple):
 
 @TRANSFORMS.register_module()
 class MarkHiddenLabels(ApplyWeakLabels):
-    """``ApplyWeakLabels`` for reports: a hidden label of class c becomes ``-2 - c``, so that it can still be read.
+    """``ApplyWeakLabels`` for reports: a hidden label becomes a negative number from which it can still be read.
 
     To transforms these points are unlabelled like any negative label. :meth:`WeakLabelDataset.for_reports` inserts it;
     it has no place in a dataset to train on.
@@ -30,11 +30,11 @@ class MarkHiddenLabels(ApplyWeakLabels):
     def transform(self, results: dict) -> dict:
         truth = results['pts_semantic_mask'].astype(np.int64)
         results = super().transform(results)
-        seen = results['pts_semantic_mask']
-        results['pts_semantic_mask'] = np.where(seen == UNLABELED, -2 - truth, seen)
+        results['pts_semantic_mask'] = with_hidden(results['pts_semantic_mask'], truth)
         return results
 
 
 def hidden_labels(marked: Tensor) -> HiddenLabels:
     """What :class:`MarkHiddenLabels` has marked in labels ``[N]``."""
-    return HiddenLabels(marked < UNLABELED, -2 - marked)
+    told = decoded(marked)
+    return HiddenLabels(told.hidden >= 0, told.hidden)

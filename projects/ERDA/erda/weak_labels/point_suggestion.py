@@ -12,6 +12,7 @@ UNCERTAIN_SHARE = 0.25
 NEIGHBOUR = 4
 ISOLATED = 4.0  # times the usual distance to that neighbour
 NEIGHBOURHOOD = 10  # points
+MIN_CANDIDATES = 20  # of a file, to know what is usual in it
 
 
 class Candidates(NamedTuple):

@@ -4,7 +4,7 @@ import os
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
-from mmdet3d.registry import DATASETS
+from mmdet3d.registry import DATASETS, TRANSFORMS
 from mmdet3d.structures.points import BasePoints
 from mmengine.dataset import BaseDataset, Compose
 
@@ -12,6 +12,7 @@ from ..config import ConfigError
 from .apply_weak_labels import ApplyWeakLabels
 from .budgets import BUDGETS, Budget, scan_name
 from .mark_hidden_labels import MarkHiddenLabels
+from .propagate_weak_labels import PropagateWeakLabels
 from .read_scan import ON_UNREADABLE, ReadReport, ReadScan
 from .stored_masks import StoredMasks
 
@@ -45,10 +46,13 @@ class WeakLabelDataset:
             must be of this seed, and of this budget if one is given.
         on_unreadable: what a scan that can no longer be read does to training: ``'stop'`` ends it, with ``'skip'``
             the next one that can be read takes its place and :class:`erda.hooks.UnreadableScanHook` counts it.
+        propagation: arguments of :class:`PropagateWeakLabels` if labels are to be propagated along surfaces, such as
+            ``dict(intensity_dim=3)``; the files are kept in ``DATA_ROOT/.erda_cache/propagated`` by default.
 
     Attributes:
         budget: what is hidden, or the stored masks.
         budget_config: the budget in plain values, as in a manifest.
+        propagate: what propagates labels, ``None`` without it.
 
     Raises:
         ValueError: if the dataset is in test mode or its pipeline loads no semantic labels, if there is neither a
@@ -62,7 +66,8 @@ class WeakLabelDataset:
                  budget: Optional[dict] = None,
                  seed: int = 0,
                  masks: Optional[str] = None,
-                 on_unreadable: str = 'stop') -> None:
+                 on_unreadable: str = 'stop',
+                 propagation: Optional[dict] = None) -> None:
         if dataset.get('test_mode', False):
             raise ConfigError('WeakLabelDataset hides labels from training; a dataset in test mode must keep them all')
         if budget is None and masks is None:
@@ -88,15 +93,23 @@ class WeakLabelDataset:
             seed=seed)
         self._report = ReadReport([], [])
         read = dict(type=ReadScan.__name__, dataset=self.dataset, on_unreadable=on_unreadable, report=self._report)
-        weak = _read_weak_labels(pipeline, read, hide)
+        cache_dir = os.path.join(self._data_root, '.erda_cache', 'propagated')
+        propagate = None if propagation is None else dict(
+            type=PropagateWeakLabels.__name__, num_classes=len(self.metainfo['classes']),
+            **{'cache_dir': cache_dir, **propagation})
+        self.propagate = propagate and TRANSFORMS.build(propagate)
+        behind = [propagate] if propagate else []
+        weak = _read_weak_labels(pipeline, read, [hide, *behind])
         reading = next((transform for transform in weak if transform['type'] == ReadScan.__name__), None)
         if reading is None:
             raise ConfigError('WeakLabelDataset: the pipeline loads no semantic labels (no PointSegClassMapping and no '
                               'LoadAnnotations3D with with_seg_3d=True at its top level)')
-        self._load = Compose([{**reading, 'on_unreadable': 'stop', 'transforms': reading['transforms'][:-1]}])
+        loading = reading['transforms'][:-1 - len(behind)]
+        self._load = Compose([{**reading, 'on_unreadable': 'stop', 'transforms': loading}])
         self._hide = Compose([hide])
         self.dataset.pipeline = Compose(weak)
-        self._marking_pipeline = _read_weak_labels(pipeline, read, {**hide, 'type': MarkHiddenLabels.__name__})
+        self._marking_pipeline = _read_weak_labels(
+            pipeline, read, [{**hide, 'type': MarkHiddenLabels.__name__}, *behind])
 
     @property
     def metainfo(self) -> dict:
@@ -165,7 +178,7 @@ class WeakLabelDataset:
         return len(self.dataset)
 
 
-def _read_weak_labels(pipeline: List[dict], read: dict, hide: dict) -> List[dict]:
+def _read_weak_labels(pipeline: List[dict], read: dict, hide: List[dict]) -> List[dict]:
     """A copy of the pipeline that hides labels as soon as they are read and keeps them in patches, however deep."""
     pipeline = [_inside(transform, read, hide) for transform in pipeline]
     for transform in pipeline:
@@ -174,11 +187,11 @@ def _read_weak_labels(pipeline: List[dict], read: dict, hide: dict) -> List[dict
     loads = [i for i, transform in enumerate(pipeline) if _loads_labels(transform)]
     if loads:
         behind = loads[-1] + 1
-        pipeline = [{**read, 'transforms': [*pipeline[:behind], hide]}, *pipeline[behind:]]
+        pipeline = [{**read, 'transforms': [*pipeline[:behind], *hide]}, *pipeline[behind:]]
     return pipeline
 
 
-def _inside(value: Any, read: dict, hide: dict) -> Any:
+def _inside(value: Any, read: dict, hide: List[dict]) -> Any:
     if isinstance(value, dict):
         return {key: _inside(inner, read, hide) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):

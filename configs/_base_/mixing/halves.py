@@ -1,0 +1,2 @@
+# Scans of a batch swap halves, for a config whose method has no hooks of its own: the labelled points alone, or all labels.
+method_hooks = [dict(type='MixHalvesHook')]
