@@ -1,4 +1,4 @@
-from typing import Optional, Sequence
+from typing import Any, Optional, Sequence
 
 from mmcv.cnn import ConvModule
 from mmdet3d.registry import MODELS
@@ -56,6 +56,7 @@ class PointTransformer(BaseModule):
         levels = [(xyz, nearest(xyz, xyz, self.num_neighbors))]
         x = self.embedding(points.transpose(1, 2).contiguous())
         skips = []
+        blocks: Any
         for level, blocks in enumerate(self.encoder):
             if level > 0:
                 skips.append(x)
