@@ -1,6 +1,6 @@
 from typing import Any, List, Optional, Sequence
 
-import torch
+import numpy as np
 from mmcv.cnn import build_conv_layer, build_norm_layer
 from mmdet3d.registry import MODELS
 from mmengine.model import BaseModule
@@ -84,14 +84,14 @@ class PointTransformerV3(BaseModule):
             ('norm', build_norm_layer(norm_cfg, first)[1]),
             ('act', nn.GELU())])))
 
-        rates = torch.linspace(0, drop_path, sum(encoder_blocks)).tolist()
+        rates = np.linspace(0, drop_path, sum(encoder_blocks)).tolist()
         self.enc = nn.ModuleDict()
         for level, (channels, number) in enumerate(zip(encoder_channels, encoder_blocks)):
             down = [('down', GridPooling(encoder_channels[level - 1], channels, norm_cfg))] if level else []
             self.enc[f'enc{level}'] = _named(down + blocks(level, channels, rates[:number]))
             rates = rates[number:]
 
-        rates = torch.linspace(drop_path, 0, sum(decoder_blocks)).tolist()
+        rates = np.linspace(drop_path, 0, sum(decoder_blocks)).tolist()
         self.dec = nn.ModuleDict()
         channels = encoder_channels[-1]
         for level in reversed(range(levels - 1)):
