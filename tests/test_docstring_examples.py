@@ -27,6 +27,7 @@ MODULES = (
     'evaluation.test_report',
     'files.whole_file',
     'heads.turned_points',
+    'hooks.prior_fade_hook',
     'hooks.weak_class_weight_hook',
     'inference.label_file',
     'losses.functional',

@@ -47,7 +47,8 @@ def test_the_small_table_of_the_readme():
             expected[method] = [f'{row.get(budget, row.get(OWN_BUDGET)).mean:.1f} ± '
                                 f'{row.get(budget, row.get(OWN_BUDGET)).spread:.1f}' for budget in spec.budgets]
     rows = {'the labelled points alone': 'sparse-only', 'ERDA, as published': 'ERDA',
-            'ERDA on a second view, our variant, with mixed scans': 'ERDA, second view, with mixing', 'every label': 'full'}
+            'ERDA on a second view, our variant, with mixed scans': 'ERDA, second view, with mixing',
+            'every label': 'full'}
     readme = (REPOSITORY / 'README.md').read_text()
     for words, method in rows.items():
         assert f'| {words} | {" | ".join(expected[method])} |\n' in readme

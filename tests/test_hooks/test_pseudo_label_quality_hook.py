@@ -38,9 +38,9 @@ def test_both_sides_are_logged_and_the_training_is_the_same(semantickitti, tmp_p
     assert all(keys | gaps | ious | {'step'} == set(line) for line in reports)
     for line in reports:  # the loss covers all that is hidden
         assert line['gap/covered'] == 1
-        for name in ('accuracy', 'miou'):
-            expected = line[f'pseudo_label/{name}'] - line[f'prediction/{name}']
-            assert line[f'gap/{name}'] == pytest.approx(expected, abs=1e-6)
+        for score in ('accuracy', 'miou'):
+            expected = line[f'pseudo_label/{score}'] - line[f'prediction/{score}']
+            assert line[f'gap/{score}'] == pytest.approx(expected, abs=1e-6)
     log, = (tmp_path / 'with').glob('*/*.log')
     assert 'gap/miou: ' in log.read_text() and '/iou/' not in log.read_text()
     assert all(0 <= line[key] <= (np.log(19) + 1e-5 if 'entropy' in key else 1) for line in reports for key in keys)

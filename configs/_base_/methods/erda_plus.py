@@ -1,5 +1,5 @@
-# ERDA's loss with the pseudo-labels that our measurements found best: an averaged model's prediction on a view of its own,
-# times labels propagated along surfaces to the power 0.5, while the segmentor sees scans mixed. Not the paper's.
+# ERDA's loss with the pseudo-labels that our measurements found best: an averaged model's prediction on a view of its
+# own, times labels propagated along surfaces to the power 0.5, while the segmentor sees scans mixed. Not the paper's.
 method_head = dict(
     pseudo_labeler=dict(_delete_=True, type='PredictionPseudoLabeler'),
     loss_erda=dict(_delete_=True, type='ERDALoss', loss_weight=1.0),

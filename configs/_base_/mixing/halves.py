@@ -1,2 +1,3 @@
-# Scans of a batch swap halves, for a config whose method has no hooks of its own: the labelled points alone, or all labels.
+# Scans of a batch swap halves, for a config whose method has no hooks of its own: the labelled points alone, or full
+# supervision.
 method_hooks = [dict(type='MixHalvesHook')]
