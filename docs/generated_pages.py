@@ -21,8 +21,13 @@ from erda.weak_labels import BUDGETS
 ROOT = Path(__file__).resolve().parents[1]
 DATA_SETS = dict(SemanticKittiDataset='SemanticKITTI', NuScenesSegDataset='nuScenes', S3DISSegDataset='S3DIS',
                  ScanNetSegDataset='ScanNet')
-NETWORKS = dict(SPVCNNBackbone='SPVCNN', PointNet2SASSG='PointNet++ (SSG)', PointNet2SAMSG='PointNet++ (MSG)',
-                RandLANet='RandLA-Net')
+NETWORKS = dict(
+    SPVCNNBackbone='SPVCNN',
+    PointNet2SASSG='PointNet++ (SSG)',
+    PointNet2SAMSG='PointNet++ (MSG)',
+    PointTransformer='Point Transformer',
+    PointTransformerV3='Point Transformer V3',
+    RandLANet='RandLA-Net')
 
 CONFIGS = """\
 A config is called `NETWORK_METHOD_BUDGET`, with the data behind it where that is not SemanticKITTI:
@@ -35,8 +40,8 @@ A config is called `NETWORK_METHOD_BUDGET`, with the data behind it where that i
 - On SemanticKITTI scans are mixed, by LaserMix and PolarMix. Not so with `minkunet18`, `mini` and `synthetic`, nor with
   [a fragment](../tutorials/own_config.md#mixed-scans-or-not).
 
-All but RandLA-Net inherit mmdet3d's own recipe; RandLA-Net on S3DIS has [that of the
-ERDA paper](../guides/paper_protocol.md). S3DIS is tested on area 5.
+All inherit mmdet3d's own recipe, but for [networks that it lacks](../background/point_transformers.md) and RandLA-Net,
+which has [that of the ERDA paper](../guides/paper_protocol.md) on S3DIS. S3DIS is tested on area 5.
 
 Another budget of the same kind is an option of the command line. The last column has it for each config, with
 `train_dataloader.dataset.` to be put in front:
@@ -88,7 +93,7 @@ def configs_page() -> str:
 def network_name(model: ConfigDict) -> str:
     """What papers call the network."""
     head = model.decode_head.type.removeprefix('ERDA').removesuffix('Head')
-    return NETWORKS.get(model.backbone.type, head) if head in ('MinkUNet', 'PointNet2', 'RandLANet') else head
+    return NETWORKS.get(model.backbone.type, head)
 
 
 def data_name(dataset: ConfigDict) -> str:

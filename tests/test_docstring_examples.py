@@ -9,6 +9,8 @@ import erda
 
 MODULES = (
     'backbones.local_feature_aggregation',
+    'backbones.patches',
+    'backbones.serialization',
     'clouds.click_files',
     'clouds.bin_columns',
     'clouds.cloud_files',

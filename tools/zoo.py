@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Published models: list them, download and check their weights, publish your own.
+"""Published models: list them, download and check their weights, publish your own, convert those of others.
 
 erda://NAME stands for the weights of a published model wherever a checkpoint is asked for:
 python tools/test.py CONFIG erda://NAME
@@ -10,10 +10,12 @@ from pathlib import Path
 
 import erda  # noqa: F401  Before mmdet3d: installs the portable kernels that it imports.
 from erda.command_line import stop
+from erda.config import ConfigError, load_config
 from erda.zoo.checkpoint_file import SAFETENSORS
 from erda.zoo.errors import CheckpointError
 from erda.zoo.local_weights import SCHEME, check_weights_file, fetch, local_path
 from erda.zoo.metafile import Metafile, add_to_metafile, entry_text, find_metafile, read_metafile
+from erda.zoo.pointcept import convert
 from erda.zoo.publication import Description, publish
 
 
@@ -44,6 +46,11 @@ def parse_args() -> argparse.Namespace:
     command.add_argument('--url', default='', help='folder the files will be downloaded from; by default they belong '
                          'to the repository, and DIR must be below the folder of the metafile')
     command.add_argument('--write', action='store_true', help='add the entry to the metafile instead of printing it')
+    command = add_command('convert', convert_weights, "turn Pointcept's weights of Point Transformer V3, or Sonata's "
+                          'encoder, into a checkpoint to start from or to test')
+    command.add_argument('checkpoint', metavar='CHECKPOINT', help='file that they publish')
+    command.add_argument('config', metavar='CONFIG', help='config whose backbone is the same PointTransformerV3')
+    command.add_argument('-o', '--out', type=Path, required=True, metavar='FILE', help='checkpoint to write')
     return parser.parse_args()
 
 
@@ -112,11 +119,23 @@ def publish_model(args: argparse.Namespace, metafile: Metafile) -> None:
         print(f'For {metafile.path}:\n\n{entry_text(published.entry)}', end='')
 
 
+def convert_weights(args: argparse.Namespace, metafile: Metafile) -> None:
+    conversion = convert(args.checkpoint, load_config(args.config), args.out)
+    print(f'{args.out}: {len(conversion.converted)} weights of {conversion.origin}')
+    if conversion.left_out:
+        print(f'Left out, for a classifier of other classes: {", ".join(conversion.left_out)}')
+    if conversion.missing:
+        print(f'Not in {args.checkpoint}, so random when training starts: {len(conversion.missing)} weights, such as '
+              f'{conversion.missing[0]}')
+    if conversion.origin == 'Sonata':
+        print("Sonata's weights are CC-BY-NC 4.0: neither they nor what is trained from them may be used commercially.")
+
+
 def main() -> None:
     args = parse_args()
     try:
         args.run(args, read_metafile(args.metafile or find_metafile()))
-    except CheckpointError as error:
+    except (CheckpointError, ConfigError) as error:
         stop(str(error))
     except OSError as error:  # no permission, a full disk
         stop(f'{error}.')

@@ -7,6 +7,7 @@ import torch
 from integration.tiny_configs import tiny_config
 from mmengine.config import Config
 from test_zoo.test_checkpoint_file import REFUSED, write
+from test_zoo.test_pointcept import PTV3, SONATA, config, write_sonata
 from test_zoo.trained_checkpoints import CYLINDER, MINKUNET, write_checkpoint, write_metrics
 from test_zoo.unreliable_server import UnreliableServer
 from tiny_scans import REPOSITORY
@@ -73,6 +74,17 @@ def test_weights_on_a_server(run, tmp_path):
     assert status == 0 and 'as published' in out and 'not downloaded' in out
 
 
+def test_weights_of_others(run, tmp_path):
+    cfg, theirs = config(tmp_path, **SONATA), tmp_path / 'sonata.pth'
+    write_sonata(theirs, cfg)
+    cfg.dump(tmp_path / 'sonata.py')
+    config(tmp_path).dump(tmp_path / 'other.py')
+    status, out, err = run('zoo.py', 'convert', theirs, tmp_path / 'sonata.py', '-o', tmp_path / 'a.pth')
+    assert status == 0 and 'weights of Sonata' in out and 'CC-BY-NC' in out and (tmp_path / 'a.pth').is_file(), err
+    status, _, err = run('zoo.py', 'convert', theirs, tmp_path / 'other.py', '-o', tmp_path / 'b.pth')
+    assert status == 2 and 'is not of the backbone in' in err and not (tmp_path / 'b.pth').exists()
+
+
 def test_names_are_whole_at_80_columns(run, monkeypatch):
     monkeypatch.setenv('COLUMNS', '80')
     status, out, _ = run('zoo.py', '--metafile', 'projects/ERDA/metafile.yml', 'list')
@@ -85,6 +97,8 @@ def test_names_are_whole_at_80_columns(run, monkeypatch):
 @pytest.mark.parametrize('arguments, message', [
     (['download', 'other'], 'has no model other'),
     (['verify', 'other'], 'has no model other'),
+    (['convert', 'nowhere.pth', PTV3, '-o', 'a.pth'], 'nowhere.pth does not exist'),
+    (['convert', 'nowhere.pth', 'nowhere.py', '-o', 'a.pth'], 'nowhere.py'),
     (['publish', 'nowhere.pth', *MODEL], 'nowhere.pth does not exist'),
     (['publish', 'nowhere.pth', *MODEL[:2], '--config', 'nowhere.py', *MODEL[4:]], 'nowhere.py does not exist'),
     (['publish', 'nowhere.pth', *MODEL, '--write'], 'is not below'),

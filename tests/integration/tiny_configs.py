@@ -20,6 +20,12 @@ POINT_SAMPLING = {'model.backbone.num_points': (64, 32, 16, 8)}
 NETWORKS = {
     'minkunet': SPARSE_CONV,
     'spvcnn': SPARSE_CONV,
+    'ptv3': {
+        'model.data_preprocessor.voxel_layer.voxel_size': [0.5] * 3,
+        'model.backbone': dict(encoder_channels=[16, 16], encoder_blocks=[1, 1], decoder_channels=[16],
+                               decoder_blocks=[1], patch_size=32),
+        'model.decode_head.channels': 16,
+    },
     'cylinder3d': {
         'model.data_preprocessor.voxel_layer.grid_shape': [48, 36, 16],
         'model.voxel_encoder': dict(feat_channels=[4, 8], grid_shape=[48, 36, 16], feat_compression=4),
@@ -29,6 +35,10 @@ NETWORKS = {
     'pointnet2_ssg': {**POINT_SAMPLING, 'model.backbone.num_samples': (8,) * 4},
     'pointnet2_msg': {**POINT_SAMPLING, 'model.backbone.num_samples': ((4, 8),) * 4},
     'paconv': {**POINT_SAMPLING, 'model.backbone.num_samples': (8,) * 4},
+    'ptv1': {
+        'model.backbone': dict(channels=(16, 16, 16), blocks=(1, 1, 1), num_neighbors=4),
+        'model.decode_head.channels': 16,
+    },
     'randlanet': {
         'model.backbone.channels': (4, 4, 4, 4, 4), 'model.backbone.ratios': (2, 2, 2, 2, 2),
         'model.decode_head': dict(in_channels=8, channels=8),

@@ -6,6 +6,7 @@ from mmdet3d.registry import MODELS
 from torch import Tensor
 
 from .erda_head_mixin import ERDAHeadMixin
+from .point_transformer_head import PointTransformerHead
 from .randla_net_head import RandLANetHead
 
 
@@ -50,6 +51,11 @@ class ERDAPAConvHead(ERDAHeadMixin, PAConvHead):
 
     PAConv's regularisation of its kernels is a loss of the segmentor, and stays beside the head's.
     """
+
+
+@MODELS.register_module()
+class ERDAPointTransformerHead(ERDAHeadMixin, PointTransformerHead):
+    """:class:`ERDAHeadMixin` over :class:`PointTransformerHead`."""
 
 
 @MODELS.register_module()

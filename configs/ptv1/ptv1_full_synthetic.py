@@ -1,0 +1,4 @@
+# The same model, sampler and schedule with every label.
+_base_ = ['./ptv1_sparse_1pt_synthetic.py']
+
+train_dataloader = dict(dataset=dict(budget=dict(_delete_=True, type='RatioBudget', ratio=1.0)))
