@@ -17,6 +17,7 @@ Modules:
     inference: files of any size: labels from a network or from clicks alone, and points to label next
     evaluation: what a run reports: scores, tables, pictures
     hooks: what happens around the steps of a training
+    labelling: the page in the browser, where people click
     benchmark: matrices of trainings
 """
 from .compat import (

@@ -1,0 +1,355 @@
+"""The page: buttons, keys and clicks that change a session, and what is shown of it."""
+import logging
+import queue
+import threading
+import traceback
+from functools import partial
+from typing import Any, Callable, List, Optional, Tuple
+
+import numpy as np
+import viser
+
+from ..clouds.features import RGB, find_field
+from ..files.data_error import DataError
+from ..inference.errors import InferenceError
+from ..weak_labels.label_propagation import PropagatedLabels
+from . import keys
+from .colouring import class_colours, scale_colours
+from .legend import class_legend, scale_legend
+from .live_propagation import LivePropagation, share_sure
+from .scene import Scene, camera_of
+from .session import CANNOT_TELL, VOID, Session
+from .shown_cloud import ShownCloud
+
+POLL_SECONDS = 1.0
+HEIGHT, COLOURS, LABEL, PROPAGATED, CONFIDENCE, PREDICTION, ENTROPY = (
+    'height', 'rgb', 'label', 'propagated', 'confidence', 'prediction', 'entropy')
+BY_CLASS = (LABEL, PROPAGATED, PREDICTION)
+
+
+class Page:
+    """What all pages of a server show of a session, and what they do to it.
+
+    All that people do is done in one thread, in its order; what takes long is prepared in another.
+
+    Args:
+        server: of the pages.
+        session: what is labelled.
+        say: called with each sentence that the page shows, for the terminal.
+    """
+
+    def __init__(self, server: viser.ViserServer, session: Session, say: Callable[[str], None] = print) -> None:
+        self._server, self._session, self._say_too = server, session, say
+        self._palette = session.description.colours
+        self._scene = Scene(server, self._palette)
+        self._actions: queue.Queue = queue.Queue()
+        self._background: queue.Queue = queue.Queue()
+        self._live: Optional[LivePropagation] = None
+        self._brush: Optional[str] = None
+        self._said = ''
+        self._build()
+        server.on_client_connect(lambda client: self._do(lambda: self._scene.look_at_all(client)))
+        for work in (self._actions, self._background):
+            threading.Thread(target=_work, args=(work, self._fault), daemon=True).start()
+        self._poll()
+
+    def open(self, name: str) -> None:
+        """Open a file, and show it when it is read."""
+        self._do(lambda: self._open(name))
+
+    # The panel.
+
+    def _build(self) -> None:
+        gui, session = self._server.gui, self._session
+        gui.configure_theme(control_layout='fixed', control_width='medium', dark_mode=True, show_logo=False,
+                            show_share_button=False)
+        gui.set_panel_label('Labels')
+        self._message = gui.add_markdown('')
+        self._file = gui.add_dropdown('File', list(session.files), initial_value=next(iter(session.files)))
+        self._file.on_update(self._in_order(lambda event: self._open(self._file.value)))
+        with gui.add_folder('Suggested points'):
+            self._where = gui.add_markdown('')
+            self._command('Next', keys.NEXT, lambda client: self._move(client, 1))
+            self._command('Previous', keys.PREVIOUS, lambda client: self._move(client, -1))
+        with gui.add_folder('What is it?'):
+            self._class_keys = keys.class_keys(len(session.classes))
+            self._class_buttons = [self._command(name, key, partial(self._choose, text=name), colour)
+                                   for name, key, colour in zip(session.classes, self._class_keys, self._palette)]
+            self._command('Cannot tell', keys.CANNOT_TELL_KEY, lambda client: self._choose(client, CANNOT_TELL))
+            self._command('Void: noise', keys.VOID_KEY, lambda client: self._choose(client, VOID))
+            self._command('Take back', keys.REMOVE, lambda client: self._choose(client, None))
+            self._command('Undo', keys.UNDO, lambda client: self._move_in_history(client, session.undo))
+            self._command('Redo', keys.REDO, lambda client: self._move_in_history(client, session.redo))
+            self._free = gui.add_checkbox(f'Free clicks ({keys.FREE})', False, hint='A click labels the point under it '
+                                          'with the class chosen last; with Shift, a rectangle labels all it shows')
+            self._free.on_update(self._in_order(lambda event: self._use_free_clicks(self._free.value)))
+            self._hotkey('Free clicks', keys.FREE, lambda client: self._toggle_free_clicks())
+        with gui.add_folder('How far the labels carry'):
+            self._sure_text = gui.add_markdown('')
+            self._sure = gui.add_progress_bar(0)
+        with gui.add_folder('Look'):
+            self._colour_by = gui.add_dropdown('Colour', [HEIGHT])
+            self._colour_by.on_update(self._in_order(lambda event: self._colour()))
+            self._size = gui.add_slider('Point size', 0.01, 1.0, 0.01, 0.1)
+            self._size.on_update(self._in_order(lambda event: self._scene.resize(self._size.value)))
+            self._legend = gui.add_html('')
+        self._server.scene.on_click()(self._in_order(self._click))
+        self._server.scene.on_rect_select(modifier='shift')(self._in_order(self._rectangle))
+
+    def _command(self, name: str, key: Optional[str], action: Callable[[Optional[viser.ClientHandle]], None],
+                 colour: Optional[List[int]] = None) -> viser.GuiButtonHandle:
+        """A button and its key."""
+        button = self._server.gui.add_button(f'{key}  {name}' if key else name,
+                                             color=tuple(colour) if colour else 'gray')  # type: ignore[arg-type]
+        button.on_click(self._in_order(lambda event: action(event.client)))
+        self._hotkey(name, key, action)
+        return button
+
+    def _hotkey(self, name: str, key: Optional[str], action: Callable[[Optional[viser.ClientHandle]], None]) -> None:
+        if key is not None:
+            command = self._server.gui.add_command(name, hotkey=key)  # type: ignore[arg-type]
+            command.on_trigger(self._in_order(lambda event: action(event.client)))
+
+    def _in_order(self, action: Callable) -> Callable:
+        async def callback(event: Any) -> None:  # in the one thread that receives events, so in their order
+            if event.client is not None:  # a person, not this program
+                self._do(lambda: action(event))
+
+        return callback
+
+    # What people do.
+
+    def _open(self, name: str) -> None:
+        if name == self._session.name:
+            return
+        self._say(f'Reading {name} ...')
+        try:
+            self._session.open(name)
+        except DataError:
+            if self._session.name:
+                _set(self._file, self._session.name)
+            raise
+        shown = self._session.shown
+        assert shown is not None  # it is open
+        self._live = None
+        _set(self._file, name)
+        self._colour_by.options = self._colourings(shown)
+        _set(self._colour_by, COLOURS if shown.rgb() is not None else HEIGHT)
+        self._scene.show(shown, self._colours())
+        _set(self._size, min(max(round(self._scene.point_size, 2), 0.01), 1.0))
+        part = '' if len(shown.index) == shown.total else f', of which {len(shown.index):,} are shown'
+        self._say(f'{name}: {shown.total:,} points{part}.')
+        self._show_labels()
+        self._background.put(lambda: self._prepare(shown))
+
+    def _move(self, client: Optional[viser.ClientHandle], steps: int) -> None:
+        self._session.move(steps)
+        self._show_current(client)
+
+    def _choose(self, client: Optional[viser.ClientHandle], text: Optional[str]) -> None:
+        """A class is said of the suggested point, or is what the next free clicks say."""
+        if self._free.value:
+            self._brush = text
+            self._use_free_clicks(True)
+        elif text is None:
+            if (point := self._session.queue.current) is not None:
+                self._session.remove(point.index)
+                self._after_change(client)
+        else:
+            self._session.answer(text)
+            self._after_change(client)
+
+    def _move_in_history(self, client: Optional[viser.ClientHandle], move: Callable[[], None]) -> None:
+        move()
+        self._after_change(client)
+
+    def _toggle_free_clicks(self) -> None:
+        _set(self._free, not self._free.value)
+        self._use_free_clicks(self._free.value)
+
+    def _use_free_clicks(self, on: bool) -> None:
+        if on and self._brush is None:
+            self._say('Free clicks: each takes back a label. Choose a class to give it.')
+        elif on:
+            self._say(f'Free clicks: each says "{self._brush or "cannot tell"}". With Shift, draw a rectangle.')
+        else:
+            self._say('Keys answer the suggested point.')
+
+    def _click(self, event: viser.SceneClickEvent) -> None:
+        if not self._free.value:
+            return
+        origin, direction = np.array(event.ray_origin), np.array(event.ray_direction)
+        if self._brush is None:
+            self._session.remove_at_ray(origin, direction)
+        else:
+            self._session.label_ray(origin, direction, self._brush)
+        self._after_change(None)
+
+    def _rectangle(self, event: viser.SceneRectSelectEvent) -> None:
+        if not self._free.value or self._brush is None:
+            return
+        count = self._session.label_rectangle(camera_of(event.client), event.screen_min, event.screen_max, self._brush)
+        self._say(f'{count:,} points are "{self._brush or "cannot tell"}" now.')
+        self._after_change(None)
+
+    # What is shown.
+
+    def _after_change(self, client: Optional[viser.ClientHandle]) -> None:
+        self._show_labels()
+        self._show_current(client)
+
+    def _show_current(self, client: Optional[viser.ClientHandle]) -> None:
+        point, place, text = self._session.queue.current, self._session.queue, self._session.current_text()
+        if point is None:
+            return
+        said = 'nothing said yet' if text is None else text or 'cannot tell'
+        self._where.content = f'Point {place.place + 1} of {len(place.points)}: **{said}**'
+        self._scene.mark(point.xyz)
+        if client is not None:
+            self._scene.fly_to(client, point.xyz)
+
+    def _show_labels(self) -> None:
+        labels = self._session.labels
+        assert labels is not None  # a file is open
+        self._scene.show_labels(labels)
+        for button, name, key, count in zip(self._class_buttons, self._session.classes, self._class_keys,
+                                            self._session.counts):
+            button.label = f'{key or ""}  {name} ({count})'
+        if self._colour_by.value == LABEL:
+            self._colour()
+        self._background.put(self._propagate)
+
+    def _colourings(self, shown: ShownCloud) -> List[str]:
+        names = [HEIGHT, *([COLOURS] if shown.rgb() is not None else []), LABEL, PROPAGATED, CONFIDENCE]
+        names += [PREDICTION, ENTROPY] if self._session.predictions is not None else []
+        colours = [find_field(shown.cloud.fields, name) for name in RGB]
+        return [*names, *(name for name, values in shown.cloud.fields.items()
+                          if name not in colours and name not in names and np.ptp(values) > 0)]
+
+    def _colour(self) -> None:
+        self._scene.colour(self._colours())
+
+    def _colours(self) -> np.ndarray:
+        """Colours of the shown points, and the legend beside them."""
+        session, shown, choice = self._session, self._session.shown, self._colour_by.value
+        assert shown is not None  # a file is open
+        if choice == COLOURS and (rgb := shown.rgb()) is not None:
+            self._legend.content = ''
+            return rgb
+        if choice in BY_CLASS:
+            labels = self._classes(choice)
+            self._legend.content = class_legend(labels, session.classes, self._palette)
+            return class_colours(labels, self._palette)
+        values, low, high = self._values(choice)
+        self._legend.content = scale_legend(values, low, high)
+        return scale_colours(values, low, high)
+
+    def _classes(self, choice: str) -> np.ndarray:
+        session, shown = self._session, self._session.shown
+        assert shown is not None and session.labels is not None  # a file is open
+        if choice == PREDICTION and session.predictions is not None:
+            return session.predictions.label
+        if choice == PROPAGATED and session.result is not None:
+            return session.result.label
+        labels = np.full(len(shown.index), -1)
+        if choice == LABEL:
+            rows = shown.rows_of(session.labels.index)
+            labels[rows[rows >= 0]] = session.labels.label[rows >= 0]
+        return labels
+
+    def _values(self, choice: str) -> Tuple[np.ndarray, Optional[float], Optional[float]]:
+        session, shown = self._session, self._session.shown
+        assert shown is not None  # a file is open
+        if choice == CONFIDENCE:
+            return np.zeros(len(shown.index)) if session.result is None else session.result.confidence, 0, 1
+        if choice == ENTROPY and session.predictions is not None:
+            return session.predictions.entropy, 0, float(np.log(len(session.classes)))
+        if choice in shown.cloud.fields:
+            return shown.cloud.fields[choice].astype(np.float64), None, None
+        return shown.cloud.xyz[:, 2], None, None
+
+    # What happens meanwhile.
+
+    def _prepare(self, shown: ShownCloud) -> None:
+        candidates = self._session.prepare_candidates(shown)
+        self._do(lambda: self._use(shown, 'candidates', candidates))
+        live = LivePropagation(shown)
+        self._do(lambda: self._use(shown, 'live', live))
+
+    def _use(self, shown: ShownCloud, what: str, value: object) -> None:
+        if self._session.shown is not shown:  # another file was opened meanwhile
+            return
+        if what == 'candidates':
+            self._session.candidates = value  # type: ignore[assignment]
+        elif what == 'live':
+            self._live = value  # type: ignore[assignment]
+            self._background.put(self._propagate)
+
+    def _propagate(self) -> None:
+        """In the background; of several changes only the last one counts."""
+        if not self._background.empty() or self._live is None:
+            return
+        shown, live = self._session.shown, self._live
+        rows, labels = self._session.labelled_rows()
+        result = live.propagate(rows, labels)
+        self._do(lambda: self._show_propagated(shown, result))
+
+    def _show_propagated(self, shown: Optional[ShownCloud], result: PropagatedLabels) -> None:
+        if self._session.shown is not shown:
+            return
+        self._session.result = result
+        share = share_sure(result)
+        _set(self._sure, 100 * share)
+        self._sure_text.content = f'{share:.1%} of the points have a label of 90% confidence and more.' + ''.join(
+            f'\n\n{remark}' for remark in result.remarks)
+        if self._colour_by.value in (PROPAGATED, CONFIDENCE):
+            self._colour()
+
+    def _poll(self) -> None:
+        self._do(self._look_for_changes)
+        timer = threading.Timer(POLL_SECONDS, self._poll)
+        timer.daemon = True
+        timer.start()
+
+    def _look_for_changes(self) -> None:
+        if self._session.shown is not None and self._session.tables_have_changed():
+            self._session.reload()
+            self._say('The clicks were changed elsewhere: they have been read again.')
+            self._show_labels()
+            self._show_current(None)
+
+    # How it is done.
+
+    def _do(self, action: Callable[[], None]) -> None:
+        self._actions.put(action)
+
+    def _fault(self, error: Exception) -> None:
+        if isinstance(error, (DataError, InferenceError)):
+            self._say(str(error), wrong=True)
+        elif isinstance(error, OSError):
+            self._say(f'{error.filename or self._session.table.path} cannot be written: {error.strerror}. What you '
+                      'said last is not kept.', wrong=True)
+        else:
+            self._say(f'{type(error).__name__}: {error}. This is a fault of erda: please report it.', wrong=True)
+            logging.getLogger(__name__).error(''.join(traceback.format_exception(error)))
+
+    def _say(self, sentence: str, wrong: bool = False) -> None:
+        self._message.content = f'**⚠ {sentence}**' if wrong else sentence
+        if sentence != self._said:
+            self._say_too(sentence)
+        self._said = sentence
+
+
+def _set(handle: Any, value: Any) -> None:
+    handle.value = value  # mypy does not find the setter, which is not right behind its property
+
+
+def _work(actions: queue.Queue, fault: Callable[[Exception], None]) -> None:
+    while True:
+        action = actions.get()
+        try:
+            action()
+        except Exception as error:  # the page goes on, whatever went wrong
+            fault(error)
+
+

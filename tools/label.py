@@ -1,0 +1,64 @@
+#!/usr/bin/env python
+"""Label clouds by clicks in a browser: python tools/label.py FOLDER.
+
+FOLDER is one that tools/prepare_data.py folder has described. The page suggests points, shows how far the labels carry,
+trains, and suggests points where the network is unsure. Each click is in the folder of clicks before the page shows it.
+"""
+import argparse
+import sys
+import time
+import webbrowser
+from pathlib import Path
+
+import erda  # noqa: F401  Installs what mmdet3d lacks here.
+from erda.command_line import stop
+from erda.files.data_error import DataError
+from erda.inference.errors import InferenceError
+
+HERE = '127.0.0.1'
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('folder', type=Path, metavar='FOLDER', help='folder with erda.yaml')
+    parser.add_argument('--host', default=HERE, help='interface to serve on (default: %(default)s, this machine alone)')
+    parser.add_argument('--port', type=int, default=8080, help='0 for any that is free (default: %(default)s)')
+    parser.add_argument('--no-browser', action='store_true', help='do not open a browser')
+    parser.add_argument('--max-points', type=int, default=2_000_000,
+                        help='points of a file that are shown; larger files are thinned out (default: %(default)s)')
+    args = parser.parse_args()
+    if args.max_points < 1 or not 0 <= args.port <= 65535:
+        parser.error('--max-points must be positive, --port from 0 to 65535')
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    try:
+        from erda.labelling.guarded_server import start_server
+        from erda.labelling.page import Page
+        from erda.labelling.session import Session
+    except ImportError as error:
+        stop(f'The page needs viser ({error}). Run: pip install erda-mmdet3d[label]')
+    try:
+        session = Session(args.folder, args.max_points)
+        server = start_server(args.host, args.port)
+    except (DataError, InferenceError) as error:
+        stop(str(error))
+    if args.host != HERE:
+        print(f'Warning: whoever reaches {args.host} and knows the address can change the labels; what the page sends '
+              'is not encrypted.', file=sys.stderr)
+    page = Page(server.viser, session)
+    page.open(next(iter(session.files)))
+    print(f'Open {server.address}', flush=True)
+    if not args.no_browser:
+        webbrowser.open(server.address)
+    try:
+        while True:
+            time.sleep(1)
+    except KeyboardInterrupt:
+        print()
+
+
+if __name__ == '__main__':
+    main()
