@@ -11,6 +11,7 @@ import webbrowser
 from pathlib import Path
 
 import erda  # noqa: F401  Installs what mmdet3d lacks here.
+from erda.clouds.description import DESCRIPTION
 from erda.command_line import stop
 from erda.files.data_error import DataError
 from erda.inference.errors import InferenceError
@@ -34,13 +35,24 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    sys.stdout.reconfigure(line_buffering=True)  # so that a log file has each sentence at once
     try:
         from erda.labelling.guarded_server import start_server
         from erda.labelling.page import Page
         from erda.labelling.session import Session
-    except ImportError as error:
-        stop(f'The page needs viser ({error}). Run: pip install erda-mmdet3d[label]')
+        from erda.labelling.undescribed_folder import describe_folder, how_to_describe
+    except ModuleNotFoundError as error:
+        if error.name != 'viser':
+            raise
+        stop('The page needs viser. Run: pip install erda-mmdet3d[label]')
     try:
+        if not args.folder.is_dir():
+            stop(f'{args.folder} is no folder.')
+        if not (args.folder / DESCRIPTION).is_file():
+            if not sys.stdin.isatty():
+                stop(how_to_describe(args.folder))
+            for line in describe_folder(args.folder, input):
+                print(line)
         session = Session(args.folder, args.max_points)
         server = start_server(args.host, args.port)
     except (DataError, InferenceError) as error:
@@ -50,7 +62,7 @@ def main() -> None:
               'is not encrypted.', file=sys.stderr)
     page = Page(server.viser, session)
     page.open(next(iter(session.files)))
-    print(f'Open {server.address}', flush=True)
+    print(f'Open {server.address}')
     if not args.no_browser:
         webbrowser.open(server.address)
     try:

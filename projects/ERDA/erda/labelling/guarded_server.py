@@ -17,6 +17,13 @@ from websockets.http11 import Request, Response
 
 from ..files.data_error import DataError
 
+# viser leaves the keys to the input that was used last, where they would do nothing: a list that is closed again, a box.
+SCRIPT = b'''<script>
+addEventListener('click', () => setTimeout(() => {
+  const input = document.activeElement;
+  if (input.type === 'checkbox' || input.role === 'combobox' && input.ariaExpanded !== 'true') input.blur();
+}, 200));
+</script>'''
 ProcessRequest = Callable[[ServerConnection, Request], Optional[Response]]
 
 
@@ -93,7 +100,14 @@ def _guarded(process_request: ProcessRequest, token: str) -> ProcessRequest:
         if why := refusal(request.path, headers.get('Origin'), headers.get('Host'), token):
             return connection.respond(HTTPStatus.FORBIDDEN, f'{why}\n')
         request.path = request.path[1 + len(token):] or '/'
-        return process_request(connection, request)
+        if 'Accept-Encoding' in headers:
+            del headers['Accept-Encoding']  # the page stays legible
+        response = process_request(connection, request)
+        if response is not None:
+            response.body = response.body.replace(b'</head>', SCRIPT + b'</head>', 1)
+            del response.headers['Content-Length']
+            response.headers['Content-Length'] = str(len(response.body))
+        return response
 
     return check
 
