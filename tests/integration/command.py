@@ -28,7 +28,8 @@ def start(*command, outputs, cwd=REPOSITORY):
     """Start a Python file with arguments; the process, which writes stdout and stderr in a folder."""
     environment = dict(os.environ, OMP_NUM_THREADS='1', COLUMNS='200')
     paths = [os.path.join(outputs, name) for name in ('stdout', 'stderr')]
-    process = CONTEXT.Process(target=_main, args=([str(argument) for argument in command], str(cwd), environment, paths))
+    command = [str(argument) for argument in command]
+    process = CONTEXT.Process(target=_main, args=(command, str(cwd), environment, paths))
     process.start()
     return process
 

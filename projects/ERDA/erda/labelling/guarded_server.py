@@ -17,7 +17,7 @@ from websockets.http11 import Request, Response
 
 from ..files.data_error import DataError
 
-# viser leaves the keys to the input that was used last, where they would do nothing: a list that is closed again, a box.
+# viser leaves the keys to the input that was used last, where they do nothing: a list that is closed again, a box.
 SCRIPT = b'''<script>
 addEventListener('click', () => setTimeout(() => {
   const input = document.activeElement;

@@ -10,6 +10,7 @@ import numpy as np
 import viser
 
 from ..clouds.features import RGB, find_field
+from ..config import ConfigError
 from ..files.data_error import DataError
 from ..inference.errors import InferenceError
 from ..weak_labels.label_propagation import PropagatedLabels
@@ -17,9 +18,11 @@ from . import keys
 from .colouring import class_colours, scale_colours
 from .legend import class_legend, scale_legend
 from .live_propagation import LivePropagation, share_sure
+from .network import Network
 from .scene import Scene, camera_of
 from .session import CANNOT_TELL, VOID, Session
 from .shown_cloud import ShownCloud
+from .training_process import Trainings
 
 POLL_SECONDS = 1.0
 HEIGHT, COLOURS, LABEL, PROPAGATED, CONFIDENCE, PREDICTION, ENTROPY = (
@@ -35,21 +38,29 @@ class Page:
     Args:
         server: of the pages.
         session: what is labelled.
+        trainings: that can be started.
+        network: a trained one to begin with, if there is one.
         say: called with each sentence that the page shows, for the terminal.
     """
 
-    def __init__(self, server: viser.ViserServer, session: Session, say: Callable[[str], None] = print) -> None:
+    def __init__(self, server: viser.ViserServer, session: Session, trainings: Trainings,
+                 network: Optional[Network] = None, say: Callable[[str], None] = print) -> None:
         self._server, self._session, self._say_too = server, session, say
+        self._trainings, self._failure, self._checkpoint = trainings, trainings.why_failed(), trainings.checkpoint()
+        if network is None and self._checkpoint is not None:
+            network = Network(str(trainings.config), str(self._checkpoint))
+        self._network = network
         self._palette = session.description.colours
         self._scene = Scene(server, self._palette)
         self._actions: queue.Queue = queue.Queue()
         self._background: queue.Queue = queue.Queue()
+        self._predicting: queue.Queue = queue.Queue()
         self._live: Optional[LivePropagation] = None
         self._brush: Optional[str] = None
         self._said = ''
         self._build()
         server.on_client_connect(lambda client: self._do(lambda: self._scene.look_at_all(client)))
-        for work in (self._actions, self._background):
+        for work in (self._actions, self._background, self._predicting):
             threading.Thread(target=_work, args=(work, self._fault), daemon=True).start()
         self._poll()
 
@@ -87,6 +98,12 @@ class Page:
         with gui.add_folder('How far the labels carry'):
             self._sure_text = gui.add_markdown('')
             self._sure = gui.add_progress_bar(0)
+        with gui.add_folder('Network'):
+            self._train = gui.add_button('Train on the clicks', color='gray')
+            self._train.on_click(self._in_order(lambda event: self._start_training()))
+            self._stop_training = gui.add_button('Stop the training', color='gray', visible=False)
+            self._stop_training.on_click(self._in_order(lambda event: self._trainings.stop()))
+            self._trained = gui.add_markdown('')
         with gui.add_folder('Look'):
             self._colour_by = gui.add_dropdown('Colour', [HEIGHT])
             self._colour_by.on_update(self._in_order(lambda event: self._colour()))
@@ -141,6 +158,12 @@ class Page:
         self._say(f'{name}: {shown.total:,} points{part}.')
         self._show_labels()
         self._background.put(lambda: self._prepare(shown))
+        self._predict()
+
+    def _start_training(self) -> None:
+        folder = self._trainings.start()
+        self._say(f'A training has begun in {folder}. It goes on when this page is closed.')
+        self._show_training()
 
     def _move(self, client: Optional[viser.ClientHandle], steps: int) -> None:
         self._session.move(steps)
@@ -281,9 +304,31 @@ class Page:
             return
         if what == 'candidates':
             self._session.candidates = value  # type: ignore[assignment]
+        elif what == 'predictions':
+            self._session.predictions = value  # type: ignore[assignment]
+            chosen = self._colour_by.value
+            self._colour_by.options = self._colourings(shown)
+            _set(self._colour_by, chosen)
+            self._colour()
+            self._say('The network has labelled this file: colour it by prediction or entropy. Points are suggested '
+                      'where it is unsure.')
         elif what == 'live':
             self._live = value  # type: ignore[assignment]
             self._background.put(self._propagate)
+
+    def _predict(self) -> None:
+        """Ask the network about the open file, if there is one."""
+        session, shown, network = self._session, self._session.shown, self._network
+        if network is None or shown is None:
+            return
+
+        def predict() -> None:
+            if session.shown is not shown or self._network is not network:
+                return
+            predictions = network.predict(shown, session.description.columns)
+            self._do(lambda: self._use(shown, 'predictions', predictions))
+
+        self._predicting.put(predict)
 
     def _propagate(self) -> None:
         """In the background; of several changes only the last one counts."""
@@ -307,6 +352,7 @@ class Page:
 
     def _poll(self) -> None:
         self._do(self._look_for_changes)
+        self._do(self._show_training)
         timer = threading.Timer(POLL_SECONDS, self._poll)
         timer.daemon = True
         timer.start()
@@ -318,13 +364,32 @@ class Page:
             self._show_labels()
             self._show_current(None)
 
+    def _show_training(self) -> None:
+        trainings = self._trainings
+        running = trainings.is_running
+        self._train.visible, self._stop_training.visible = not running, running
+        if running:
+            progress = trainings.progress()
+            self._trained.content = 'The training begins.' if progress is None else str(progress)
+        elif (failure := trainings.why_failed()) != self._failure:
+            self._failure = failure
+            if failure is not None:
+                self._say(failure, wrong=True)
+        checkpoint = trainings.checkpoint()
+        if checkpoint is not None and checkpoint != self._checkpoint:
+            self._checkpoint = checkpoint
+            self._network = Network(str(trainings.config), str(checkpoint))
+            self._predict()
+        if not running:
+            self._trained.content = '' if self._network is None else f'Trained: {self._network.checkpoint}'
+
     # How it is done.
 
     def _do(self, action: Callable[[], None]) -> None:
         self._actions.put(action)
 
     def _fault(self, error: Exception) -> None:
-        if isinstance(error, (DataError, InferenceError)):
+        if isinstance(error, (ConfigError, DataError, InferenceError)):
             self._say(str(error), wrong=True)
         elif isinstance(error, OSError):
             self._say(f'{error.filename or self._session.table.path} cannot be written: {error.strerror}. What you '

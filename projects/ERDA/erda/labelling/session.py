@@ -1,7 +1,7 @@
 """One folder that is being labelled: the open file, what is said of its points, and what comes next."""
 import glob
 from pathlib import Path
-from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from ..clouds.click_files import VOID
 from ..clouds.clicks import folder_of_rounds
 from ..clouds.description import DESCRIPTION, Description, read_description
 from ..files.data_error import DataError
+from ..inference.candidate_features import PointPredictions
 from ..inference.suggestion import name_files
 from ..weak_labels.click_labels import Click
 from ..weak_labels.label_propagation import PropagatedLabels
@@ -22,12 +23,6 @@ from .suggestions import Queue, SuggestedPoint, candidate_points, suggest_next
 MOST_IN_RECTANGLE = 2000  # points
 BY_PLACE = 50  # labels; from then on the propagation says where it is unsure
 Signature = Dict[str, Tuple[int, int]]
-
-
-class Predictions(NamedTuple):
-    """What a network says of N shown points: classes ``[N]`` int64 and entropies ``[N]`` in nats."""
-    label: np.ndarray
-    entropy: np.ndarray
 
 
 class Session:
@@ -69,7 +64,7 @@ class Session:
         self.queue = Queue()
         self.candidates: Optional[Candidates] = None
         self.result: Optional[PropagatedLabels] = None
-        self.predictions: Optional[Predictions] = None
+        self.predictions: Optional[PointPredictions] = None
 
     def open(self, name: str) -> None:
         """Open a file.
@@ -267,4 +262,4 @@ class Session:
         return self.labels
 
 
-__all__ = ['CANNOT_TELL', 'VOID', 'Predictions', 'Session']
+__all__ = ['CANNOT_TELL', 'VOID', 'Session']
