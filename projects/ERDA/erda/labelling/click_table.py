@@ -5,7 +5,7 @@ import fcntl
 import io
 import os
 from pathlib import Path
-from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ..clouds.click_tables import number_in, read_rows
 from ..files.whole_file import write_whole
@@ -28,6 +28,13 @@ Answers = Dict[PointKey, Answer]
 Changes = Mapping[PointKey, Optional[Answer]]  # None: nothing is said any more
 
 
+class _Row(NamedTuple):
+    """A line of the table; without key and answer if it has no file, number and place."""
+    cells: List[str]
+    key: Optional[PointKey] = None
+    answer: Optional[Answer] = None
+
+
 class ClickTable:
     """The table in a folder of clicks, which may change at any time: other pages and programs write it, too.
 
@@ -39,12 +46,12 @@ class ClickTable:
         self.path = folder / TABLE
 
     def read(self) -> Answers:
-        """The answers of rows that have a file and a number; the others are left to the reader of clicks.
+        """The answers of rows that have file, number and place; the others are left to the reader of clicks.
 
         Raises:
             ClickError: if it cannot be read.
         """
-        return {key: answer for key, answer, _ in self._rows() if key is not None and answer is not None}
+        return {row.key: row.answer for row in self._rows() if row.key is not None and row.answer is not None}
 
     def change(self, changes: Changes) -> Dict[PointKey, Optional[Answer]]:
         """Say, or take back, something of points. It is on the disk when this returns, or all is as it was.
@@ -58,47 +65,28 @@ class ClickTable:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._locked():
             rows = self._rows()
-            self._keep_what_is_not_ours(rows)
-            said = {key: answer for key, answer, _ in rows if key is not None}
-            before = {key: said.get(key) for key in changes}
-            table = io.StringIO()
-            writer = csv.writer(table, lineterminator='\n')
-            writer.writerow(HEADER)
-            written = set()
-            for key, _, cells in rows:
-                if key is None or key not in changes:
-                    writer.writerow(cells)
-                elif (answer := changes[key]) is not None and key not in written:
-                    writer.writerow(_cells(key, answer))
-                    written.add(key)
-            writer.writerows(_cells(key, answer) for key, answer in changes.items()
-                             if answer is not None and key not in written)
-            write_whole(self.path, table.getvalue().encode())
-        return before
+            if self.path.exists() and (content := self.path.read_bytes()) != _as_bytes(rows):
+                # Another program may have added columns and comments, which are not written again.
+                write_whole(self.path.with_name(self.path.name + BACKUP), content)
+            said = {row.key: row.answer for row in rows}
+            kept = [row if row.key is None or row.key not in changes else _row(row.key, changes[row.key])
+                    for row in rows]
+            new = [_row(key, answer) for key, answer in changes.items() if key not in said]
+            write_whole(self.path, _as_bytes([row for row in (*kept, *new) if row is not None]))
+        return {key: said.get(key) for key in changes}
 
-    def _rows(self) -> List[Tuple[Optional[PointKey], Optional[Answer], List[str]]]:
+    def _rows(self) -> List[_Row]:
         if not self.path.exists():
             return []
-        rows: List[Tuple[Optional[PointKey], Optional[Answer], List[str]]] = []
-        for _, row in read_rows(self.path):
-            cells = [row.get(name, '') for name in HEADER]
+        rows = []
+        for _, cells in read_rows(self.path):
             try:
-                key = row['file'], int(row['index'])
-                x, y, z = (number_in(row[axis]) for axis in 'xyz')
-                rows.append((key, Answer(row['class'], (x, y, z)), cells))
+                x, y, z = (number_in(cells[axis]) for axis in 'xyz')
+                row = _row((cells['file'], int(cells['index'])), Answer(cells['class'], (x, y, z)))
             except (KeyError, ValueError):
-                rows.append((None, None, cells))
+                row = None
+            rows.append(row or _Row([cells.get(name, '') for name in HEADER]))
         return rows
-
-    def _keep_what_is_not_ours(self, rows: List[Tuple[Optional[PointKey], Optional[Answer], List[str]]]) -> None:
-        """Another program may have added columns and comments, which this one does not write again."""
-        if not self.path.exists():
-            return
-        content = self.path.read_bytes()
-        table = io.StringIO()
-        csv.writer(table, lineterminator='\n').writerows([HEADER, *(cells for _, _, cells in rows)])
-        if content != table.getvalue().encode():
-            write_whole(self.path.with_name(self.path.name + BACKUP), content)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -157,6 +145,13 @@ def _said(answer: Optional[Answer]) -> Optional[str]:
     return None if answer is None else answer.text
 
 
-def _cells(key: PointKey, answer: Answer) -> List[str]:
-    return [key[0], str(key[1]), *(f'{value:.6f}' for value in answer.xyz), answer.text]
+def _row(key: PointKey, answer: Optional[Answer]) -> Optional[_Row]:
+    if answer is None:
+        return None
+    return _Row([key[0], str(key[1]), *(f'{value:.6f}' for value in answer.xyz), answer.text], key, answer)
 
+
+def _as_bytes(rows: Sequence[_Row]) -> bytes:
+    table = io.StringIO()
+    csv.writer(table, lineterminator='\n').writerows([HEADER, *(row.cells for row in rows)])
+    return table.getvalue().encode()

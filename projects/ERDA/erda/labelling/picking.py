@@ -4,6 +4,8 @@ from typing import NamedTuple, Optional, Tuple
 import numpy as np
 from scipy.spatial import cKDTree
 
+from ..weak_labels.grid_subsampling import voxel_keys
+
 CONE = 0.004  # half its angle, radians: some three pixels
 SAMPLE = 20_000  # points whose neighbours say how dense a cloud is
 NEIGHBOUR = 4
@@ -81,23 +83,23 @@ def points_in_rectangle(xyz: np.ndarray, camera: Camera, low: Tuple[float, float
     """
     local = (xyz - camera.position) @ camera.rotation
     half = np.tan(camera.fov / 2)
-    depth = local[:, 2]
     with np.errstate(divide='ignore', invalid='ignore'):
-        x, y = local[:, 0] / depth / half / camera.aspect, local[:, 1] / depth / half
-    across, down = (x + 1) / 2, (y + 1) / 2
-    inside = np.flatnonzero((depth > 0) & (across >= low[0]) & (across <= high[0]) & (down >= low[1])
-                            & (down <= high[1]))
-    if not len(inside):
-        return inside
-    depth = depth[inside]
-    # A far surface has many points in a cell, a near one must not have gaps between them.
-    cell = max(SCREEN_CELL, float(2 * spacing / (2 * half * np.percentile(depth, 5))))
-    columns = np.floor(across[inside] * camera.aspect / cell).astype(np.int64)
-    rows = np.floor(down[inside] / cell).astype(np.int64)
-    _, place = np.unique(rows * (columns.max() + 2) + columns, return_inverse=True)
+        across, down = ((local[:, :2] / local[:, 2:] / half / (camera.aspect, 1) + 1) / 2).T
+    inside = (local[:, 2] > 0) & (across >= low[0]) & (across <= high[0]) & (down >= low[1]) & (down <= high[1])
+    if not inside.any():
+        return np.empty(0, dtype=np.int64)
+    # As wide as a gap between points of the nearest surface looks, which hides all the same.
+    cell = max(SCREEN_CELL, float(2 * spacing / half / np.percentile(local[inside, 2], 5)))
+    near = np.flatnonzero((local[:, 2] > 0) & (across >= low[0] - cell / camera.aspect)
+                          & (across <= high[0] + cell / camera.aspect) & (down >= low[1] - cell)
+                          & (down <= high[1] + cell))
+    depth = local[near, 2]
+    columns = np.floor(across[near] * camera.aspect / cell).astype(np.int64)
+    rows = np.floor(down[near] / cell).astype(np.int64)
+    _, place = np.unique(voxel_keys(np.stack([columns, rows], axis=1)), return_inverse=True)
     nearest = np.full(place.max() + 1, np.inf)
     np.minimum.at(nearest, place, depth)
-    return inside[depth <= nearest[place] * (1 + DEPTH_SHARE) + 2 * spacing]
+    return near[inside[near] & (depth <= nearest[place] * (1 + DEPTH_SHARE) + 4 * spacing)]
 
 
 def view_of(point: np.ndarray, xyz: np.ndarray, distance: float, spacing: float) -> np.ndarray:
