@@ -19,7 +19,7 @@ OF_FILE = 'of each file'  # the scale of colours that have 8 bits in one file an
 # For classes without one: told apart with any kind of colour vision, on white and on black. The first seven are Okabe
 # and Ito's, https://jfly.uni-koeln.de/color/, the others Paul Tol's, https://personal.sron.nl/~pault/.
 COLOURS = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (213, 94, 0), (204, 121, 167), (86, 180, 233), (240, 228, 66),
-           (136, 34, 85), (153, 153, 51), (68, 170, 153))
+           (136, 34, 85), (221, 204, 119), (17, 119, 51))
 
 
 class Description(NamedTuple):
