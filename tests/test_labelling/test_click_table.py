@@ -29,7 +29,9 @@ def test_what_is_said_is_read_by_training(tmp_path):
 
 def test_changes_keep_the_order_and_return_what_was_there(tmp_path):
     table = ClickTable(tmp_path)
+    tmp_path.joinpath('round_page.csv.99.part').write_text('of a kill')
     table.change({A: ROOF, B: ROOF})
+    assert [path.name for path in tmp_path.iterdir()] == ['round_page.csv']
     assert table.change({A: Answer('tree', AT)}) == {A: ROOF}
     assert [line.split(',')[::5] for line in table.path.read_text().splitlines()[1:]] == [['a.laz', 'tree'],
                                                                                          ['b.laz', 'roof']]

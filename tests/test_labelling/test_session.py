@@ -7,13 +7,12 @@ from erda.clouds.click_files import ClickClasses, read_clicks
 from erda.files.data_error import DataError
 from erda.inference.suggestion import suggest_points
 from erda.labelling import session as session_module
-from erda.labelling.live_propagation import SURE, LivePropagation, share_sure
+from erda.labelling.live_propagation import LivePropagation
 from erda.labelling.picking import Camera
 from erda.labelling.session import CANNOT_TELL, VOID, Session
 from erda.labelling.shown_cloud import read_shown
 from erda.labelling.suggestions import suggest_next
 from erda.labelling.undescribed_folder import describe_folder
-from erda.weak_labels.label_propagation import propagate_labels
 from erda.weak_labels.point_suggestion import join
 
 ORIGIN = [652000, 6862000, 30]
@@ -163,17 +162,6 @@ def test_large_files_are_thinned_out_but_keep_their_clicks(folder):
     np.testing.assert_allclose(shown.xyz + shown.origin, shown.cloud.xyz, atol=1e-3)
     assert shown.rows_of(np.array([shown.index[7], 4001])).tolist() == [7, -1]
     np.testing.assert_array_equal(read_shown(shown.path, 500).index, read_shown(shown.path, 500).index)
-
-
-def test_live_labels_are_those_of_propagation(session):
-    rows, labels = np.array([5, 1000, 3500, 3900]), np.array([0, 0, 1, 1])
-    everywhere = np.full(4000, -1)
-    everywhere[rows] = labels
-    expected = propagate_labels(session.shown.cloud.xyz, everywhere, 2)
-    result = LivePropagation(session.shown).propagate(rows, labels)
-    for one, other in zip(result[:3], expected[:3]):
-        np.testing.assert_array_equal(one, other)
-    assert result.remarks == expected.remarks and share_sure(result) == (expected.confidence >= SURE).mean()
 
 
 def test_a_folder_that_is_not_described_yet(tmp_path):

@@ -64,6 +64,8 @@ class ClickTable:
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._locked():
+            for part in self.path.parent.glob(f'{TABLE}.*.part'):  # of a command that was killed
+                part.unlink(missing_ok=True)
             rows = self._rows()
             if self.path.exists() and (content := self.path.read_bytes()) != _as_bytes(rows):
                 # Another program may have added columns and comments, which are not written again.
