@@ -33,8 +33,8 @@ class LivePropagation:
     def __init__(self, shown: ShownCloud) -> None:
         self.graph = GraphSettings.of(shown.cloud).graph(shown.cloud)
         voxels, edges = self.graph.cost.shape
-        one_way = csr_matrix((self.graph.cost.ravel(), self.graph.neighbours.ravel(),
-                              np.arange(0, voxels * edges + 1, max(edges, 1))[:voxels + 1]), (voxels, voxels))
+        one_way = csr_matrix((self.graph.cost.ravel(), self.graph.neighbours.ravel(), edges * np.arange(voxels + 1)),
+                             (voxels, voxels))
         self._edges = one_way.maximum(one_way.T)
         self._paths = Paths(np.full(voxels, -1), np.full(voxels, np.inf))
 

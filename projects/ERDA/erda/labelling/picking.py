@@ -11,6 +11,7 @@ SAMPLE = 20_000  # points whose neighbours say how dense a cloud is
 NEIGHBOUR = 4
 SCREEN_CELL = 0.006  # of the height of the picture; points closer together than this hide what is behind them
 DEPTH_SHARE = 0.02  # of its distance, by which a point may lie behind another and not be hidden
+BEHIND = 0.1  # of the points around, how many in the way a view may have for all of them behind
 AZIMUTHS, ELEVATIONS = np.arange(0, 360, 45), (35, 60, 80)  # degrees, where a point may be looked at from
 
 
@@ -103,7 +104,7 @@ def points_in_rectangle(xyz: np.ndarray, camera: Camera, low: Tuple[float, float
 
 
 def view_of(point: np.ndarray, xyz: np.ndarray, distance: float, spacing: float) -> np.ndarray:
-    """``[3]`` where to look at a point from, so that as little as possible is in the way.
+    """``[3]`` where to look at a point from, so that little is in the way and its surroundings are behind it.
 
     Args:
         point: ``[3]`` metres.
@@ -112,7 +113,8 @@ def view_of(point: np.ndarray, xyz: np.ndarray, distance: float, spacing: float)
         spacing: from :func:`usual_spacing`, metres.
     """
     near = xyz[np.square(xyz - point).sum(axis=1) < distance**2] - point
-    best, fewest = np.array([0., 0., distance]), np.inf
+    best, least = np.array([0., 0., distance]), np.inf
+    surroundings = near.mean(axis=0) / distance if len(near) else np.zeros(3)
     for elevation in np.radians(ELEVATIONS):
         for azimuth in np.radians(AZIMUTHS):
             direction = np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth),
@@ -121,6 +123,7 @@ def view_of(point: np.ndarray, xyz: np.ndarray, distance: float, spacing: float)
             aside = np.square(near).sum(axis=1) - along**2
             # What touches the point is its own surface.
             blocking = ((along > 3 * spacing) & (aside < (0.1 * along + spacing)**2)).sum()
-            if blocking < fewest:
-                best, fewest = direction * distance, blocking
+            badness = blocking + BEHIND * len(near) * (surroundings[:2] @ direction[:2])
+            if badness < least:
+                best, least = direction * distance, badness
     return point + best

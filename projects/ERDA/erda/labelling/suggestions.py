@@ -37,7 +37,7 @@ def candidate_points(xyz: np.ndarray, index: np.ndarray) -> Candidates:
 
 
 def suggest_next(candidates: Candidates, answered: np.ndarray, doubt: Optional[np.ndarray] = None,
-                 budget: int = AT_A_TIME) -> List[SuggestedPoint]:
+                 budget: int = AT_A_TIME, seed: int = 0) -> List[SuggestedPoint]:
     """Points to ask about next, those near each other one after the other.
 
     Without a doubt they are those of :func:`suggest_by_place`, with it those of :func:`suggest_by_features`, where
@@ -48,16 +48,17 @@ def suggest_next(candidates: Candidates, answered: np.ndarray, doubt: Optional[n
         answered: ``[A, 3]`` places that a person has seen; none within a voxel of them is suggested.
         doubt: ``[M]`` how unsure the propagation or a network is of each candidate.
         budget: how many.
+        seed: decides between equally good points.
     """
     clicked = join([(answered, np.zeros(len(answered), dtype=np.int64))])
     near = near_clicks(candidates, clicked, VOXEL_SIZE)
     if doubt is None:
         free = np.flatnonzero(~near)
-        chosen = free[suggest_by_place(candidates.take(free), clicked, budget)]
+        chosen = free[suggest_by_place(candidates.take(free), clicked, budget, seed)]
     else:
         # Features of length zero are equally far from each other.
         chosen = suggest_by_features(candidates, np.zeros((len(near), 1), np.float32), doubt, budget,
-                                     np.union1d(np.flatnonzero(near), nearest_candidates(candidates, clicked)))
+                                     np.union1d(np.flatnonzero(near), nearest_candidates(candidates, clicked)), seed)
     points = in_order(candidates.take(chosen))
     return [SuggestedPoint(int(index), xyz) for index, xyz in zip(points.index, points.xyz)]
 
