@@ -13,7 +13,7 @@ import pytest
 from integration.command import run, start
 
 CHROMIUM = shutil.which('chromium') or shutil.which('google-chrome')
-PATIENCE = 60  # seconds, for what takes a moment
+PATIENCE = 300  # seconds, for what takes a moment on a machine that does nothing else
 DESCRIPTION = '{classes: {ground: [], roof: []}, clicks: clicks, splits: {train: a.npy}}'
 
 
@@ -46,7 +46,7 @@ def browser():
                                      'browser. pip install -r requirements/tests.txt')
     with playwright.sync_playwright() as running:
         browser = running.chromium.launch(executable_path=CHROMIUM, args=[
-            '--no-sandbox', '--use-angle=swiftshader', '--enable-unsafe-swiftshader'])
+            '--no-sandbox', '--use-angle=swiftshader', '--enable-unsafe-swiftshader'], timeout=1000 * PATIENCE)
         yield browser
         browser.close()
 
@@ -72,6 +72,7 @@ def labels_in(folder):
 @contextmanager
 def page_at(browser, address):
     page = browser.new_page(viewport=dict(width=800, height=700))
+    page.set_default_timeout(1000 * PATIENCE)
     page.goto(address)
     page.get_by_text('a.npy: 4,000 points.').wait_for()
     yield page

@@ -7,7 +7,8 @@ from erda.weak_labels.label_propagation import propagate_labels
 
 
 def shown(xyz):
-    return ShownCloud(None, len(xyz), np.arange(len(xyz)), PointCloud(xyz, {}), np.zeros(3), xyz.astype(np.float32), 0.1)
+    cloud = PointCloud(xyz, {})
+    return ShownCloud(None, len(xyz), np.arange(len(xyz)), cloud, np.zeros(3), xyz.astype(np.float32), 0.1)
 
 
 def houses():

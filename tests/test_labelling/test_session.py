@@ -3,13 +3,14 @@ import laspy
 import numpy as np
 import pytest
 
-from erda.clouds.click_files import ClickClasses, read_clicks
+from erda.clouds.click_files import VOID, ClickClasses, read_clicks
 from erda.files.data_error import DataError
 from erda.inference.suggestion import suggest_points
 from erda.labelling import session as session_module
+from erda.labelling.click_table import CANNOT_TELL
 from erda.labelling.live_propagation import LivePropagation
 from erda.labelling.picking import Camera
-from erda.labelling.session import CANNOT_TELL, VOID, Session
+from erda.labelling.session import Session
 from erda.labelling.shown_cloud import read_shown
 from erda.labelling.suggestions import suggest_next
 from erda.labelling.undescribed_folder import describe_folder

@@ -9,18 +9,20 @@ from typing import Any, Callable, List, Optional, Tuple
 import numpy as np
 import viser
 
+from ..clouds.click_files import VOID
 from ..clouds.features import RGB, find_field
 from ..config import ConfigError
 from ..files.data_error import DataError
 from ..inference.errors import InferenceError
 from ..weak_labels.label_propagation import PropagatedLabels
 from . import keys
+from .click_table import CANNOT_TELL
 from .colouring import class_colours, scale_colours
 from .legend import class_legend, scale_legend
 from .live_propagation import LivePropagation, share_sure
 from .network import Network
 from .scene import Scene, camera_of
-from .session import CANNOT_TELL, VOID, Session
+from .session import Session
 from .shown_cloud import ShownCloud
 from .training_process import Trainings
 
@@ -157,6 +159,7 @@ class Page:
         part = '' if len(shown.index) == shown.total else f', of which {len(shown.index):,} are shown'
         self._say(f'{name}: {shown.total:,} points{part}.')
         self._show_labels()
+        self._show_complaints()
         self._background.put(lambda: self._prepare(shown))
         self._predict()
 
@@ -240,7 +243,7 @@ class Page:
             button.label = f'{key or ""}  {name} ({count})'
         if self._colour_by.value == LABEL:
             self._colour()
-        self._background.put(self._propagate)
+        self._propagate()
 
     def _colourings(self, shown: ShownCloud) -> List[str]:
         names = [HEIGHT, *([COLOURS] if shown.rgb() is not None else []), LABEL, PROPAGATED, CONFIDENCE]
@@ -314,7 +317,7 @@ class Page:
                       'where it is unsure.')
         elif what == 'live':
             self._live = value  # type: ignore[assignment]
-            self._background.put(self._propagate)
+            self._propagate()
 
     def _predict(self) -> None:
         """Ask the network about the open file, if there is one."""
@@ -331,13 +334,17 @@ class Page:
         self._predicting.put(predict)
 
     def _propagate(self) -> None:
-        """In the background; of several changes only the last one counts."""
-        if not self._background.empty() or self._live is None:
+        """Let the labels travel, in the background."""
+        shown, live, labelled = self._session.shown, self._live, self._session.labelled_rows()
+        if live is None:
             return
-        shown, live = self._session.shown, self._live
-        rows, labels = self._session.labelled_rows()
-        result = live.propagate(rows, labels)
-        self._do(lambda: self._show_propagated(shown, result))
+
+        def propagate() -> None:
+            if self._background.empty():  # of several changes only the last one counts
+                result = live.propagate(*labelled)
+                self._do(lambda: self._show_propagated(shown, result))
+
+        self._background.put(propagate)
 
     def _show_propagated(self, shown: Optional[ShownCloud], result: PropagatedLabels) -> None:
         if self._session.shown is not shown:
@@ -358,11 +365,22 @@ class Page:
         timer.start()
 
     def _look_for_changes(self) -> None:
-        if self._session.shown is not None and self._session.tables_have_changed():
-            self._session.reload()
-            self._say('The clicks were changed elsewhere: they have been read again.')
-            self._show_labels()
-            self._show_current(None)
+        if not self._session.tables_have_changed():
+            return
+        if self._session.shown is None:  # what kept it from being opened may be mended now
+            self._open(self._file.value)
+            return
+        self._session.reload()
+        self._say('The clicks were changed elsewhere: they have been read again.')
+        self._show_labels()
+        self._show_complaints()
+        self._show_current(None)
+
+    def _show_complaints(self) -> None:
+        labels = self._session.labels
+        if labels is not None and labels.complaints:
+            more = f' ({len(labels.complaints) - 1} more)' if len(labels.complaints) > 1 else ''
+            self._say(labels.complaints[0] + more, wrong=True)
 
     def _show_training(self) -> None:
         trainings = self._trainings
@@ -392,8 +410,8 @@ class Page:
         if isinstance(error, (ConfigError, DataError, InferenceError)):
             self._say(str(error), wrong=True)
         elif isinstance(error, OSError):
-            self._say(f'{error.filename or self._session.table.path} cannot be written: {error.strerror}. What you '
-                      'said last is not kept.', wrong=True)
+            self._say(f'{error.filename or self._session.table.path} cannot be written: {error.strerror}. Nothing was '
+                      'changed.', wrong=True)
         else:
             self._say(f'{type(error).__name__}: {error}. This is a fault of erda: please report it.', wrong=True)
             logging.getLogger(__name__).error(''.join(traceback.format_exception(error)))

@@ -14,7 +14,7 @@ from ..inference.suggestion import name_files
 from ..weak_labels.click_labels import Click
 from ..weak_labels.label_propagation import PropagatedLabels
 from ..weak_labels.point_suggestion import Candidates
-from .click_table import CANNOT_TELL, Answer, Answers, Changes, ClickTable, History
+from .click_table import Answer, Answers, Changes, ClickTable, History
 from .file_labels import FileLabels, labels_of_file, read_folder_labels
 from .picking import Camera, point_on_ray, points_in_rectangle
 from .shown_cloud import MAX_POINTS, ShownCloud, read_shown
@@ -92,7 +92,7 @@ class Session:
     # What a person does.
 
     def change(self, texts: Mapping[int, Optional[str]]) -> None:
-        """Say something of shown points: a class, ``VOID``, ``CANNOT_TELL``, or ``None`` to take it back.
+        """Say something of shown points: a class, ``VOID``, ``''`` if one cannot tell, or ``None`` to take it back.
 
         Args:
             texts: by the number of the point.
@@ -261,5 +261,3 @@ class Session:
         assert self.labels is not None  # opening a file reads them
         return self.labels
 
-
-__all__ = ['CANNOT_TELL', 'VOID', 'Session']
