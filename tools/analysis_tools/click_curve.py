@@ -1,9 +1,9 @@
 #!/usr/bin/env python
 """How far clicks carry: python tools/analysis_tools/click_curve.py FOLDER.
 
-FOLDER has erda.yaml with a label field. In place of a person it answers the points that tools/label.py would suggest, all
-by place, or by the doubt of the propagated labels from the fiftieth on. A table compares the propagated labels with the
-field, over the points of all training files. No network takes part.
+FOLDER has erda.yaml with a label field. In place of a person it answers the points that tools/label.py would suggest,
+all by place, or by the doubt of the propagated labels from the fiftieth on. A table compares the propagated labels with
+the field, over the points of all training files. No network takes part.
 """
 import argparse
 from pathlib import Path
