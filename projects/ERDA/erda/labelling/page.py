@@ -4,32 +4,27 @@ import queue
 import threading
 import traceback
 from functools import partial
-from typing import Any, Callable, List, Optional, Tuple
+from typing import Any, Callable, List, Optional
 
 import numpy as np
 import viser
 
 from ..clouds.click_files import VOID
-from ..clouds.features import RGB, find_field
 from ..config import ConfigError
 from ..files.data_error import DataError
 from ..inference.errors import InferenceError
 from ..weak_labels.label_propagation import PropagatedLabels
 from . import keys
 from .click_table import CANNOT_TELL
-from .colouring import class_colours, scale_colours
-from .legend import class_legend, scale_legend
 from .live_propagation import LivePropagation, share_sure
 from .network import Network
 from .scene import Scene, camera_of
 from .session import Session
 from .shown_cloud import ShownCloud
 from .training_process import Trainings
+from .views import CONFIDENCE, HEIGHT, LABEL, PROPAGATED, first_view, view, view_names
 
 POLL_SECONDS = 1.0
-HEIGHT, COLOURS, LABEL, PROPAGATED, CONFIDENCE, PREDICTION, ENTROPY = (
-    'height', 'rgb', 'label', 'propagated', 'confidence', 'prediction', 'entropy')
-BY_CLASS = (LABEL, PROPAGATED, PREDICTION)
 
 
 class Page:
@@ -152,9 +147,10 @@ class Page:
         assert shown is not None  # it is open
         self._live = None
         _set(self._file, name)
-        self._colour_by.options = self._colourings(shown)
-        _set(self._colour_by, COLOURS if shown.rgb() is not None else HEIGHT)
-        self._scene.show(shown, self._colours())
+        self._colour_by.options = view_names(self._session, shown)
+        _set(self._colour_by, first_view(shown))
+        colours, self._legend.content = view(self._session, shown, first_view(shown))
+        self._scene.show(shown, colours)
         _set(self._size, min(max(round(self._scene.point_size, 2), 0.01), 1.0))
         part = '' if len(shown.index) == shown.total else f', of which {len(shown.index):,} are shown'
         self._say(f'{name}: {shown.total:,} points{part}.')
@@ -245,54 +241,11 @@ class Page:
             self._colour()
         self._propagate()
 
-    def _colourings(self, shown: ShownCloud) -> List[str]:
-        names = [HEIGHT, *([COLOURS] if shown.rgb() is not None else []), LABEL, PROPAGATED, CONFIDENCE]
-        names += [PREDICTION, ENTROPY] if self._session.predictions is not None else []
-        colours = [find_field(shown.cloud.fields, name) for name in RGB]
-        return [*names, *(name for name, values in shown.cloud.fields.items()
-                          if name not in colours and name not in names and np.ptp(values) > 0)]
-
     def _colour(self) -> None:
-        self._scene.colour(self._colours())
-
-    def _colours(self) -> np.ndarray:
-        """Colours of the shown points, and the legend beside them."""
-        session, shown, choice = self._session, self._session.shown, self._colour_by.value
-        assert shown is not None  # a file is open
-        if choice == COLOURS and (rgb := shown.rgb()) is not None:
-            self._legend.content = ''
-            return rgb
-        if choice in BY_CLASS:
-            labels = self._classes(choice)
-            self._legend.content = class_legend(labels, session.classes, self._palette)
-            return class_colours(labels, self._palette)
-        values, low, high = self._values(choice)
-        self._legend.content = scale_legend(values, low, high)
-        return scale_colours(values, low, high)
-
-    def _classes(self, choice: str) -> np.ndarray:
-        session, shown = self._session, self._session.shown
-        assert shown is not None and session.labels is not None  # a file is open
-        if choice == PREDICTION and session.predictions is not None:
-            return session.predictions.label
-        if choice == PROPAGATED and session.result is not None:
-            return session.result.label
-        labels = np.full(len(shown.index), -1)
-        if choice == LABEL:
-            rows = shown.rows_of(session.labels.index)
-            labels[rows[rows >= 0]] = session.labels.label[rows >= 0]
-        return labels
-
-    def _values(self, choice: str) -> Tuple[np.ndarray, Optional[float], Optional[float]]:
-        session, shown = self._session, self._session.shown
-        assert shown is not None  # a file is open
-        if choice == CONFIDENCE:
-            return np.zeros(len(shown.index)) if session.result is None else session.result.confidence, 0, 1
-        if choice == ENTROPY and session.predictions is not None:
-            return session.predictions.entropy, 0, float(np.log(len(session.classes)))
-        if choice in shown.cloud.fields:
-            return shown.cloud.fields[choice].astype(np.float64), None, None
-        return shown.cloud.xyz[:, 2], None, None
+        shown = self._session.shown
+        if shown is not None:
+            colours, self._legend.content = view(self._session, shown, self._colour_by.value)
+            self._scene.colour(colours)
 
     # What happens meanwhile.
 
@@ -310,7 +263,7 @@ class Page:
         elif what == 'predictions':
             self._session.predictions = value  # type: ignore[assignment]
             chosen = self._colour_by.value
-            self._colour_by.options = self._colourings(shown)
+            self._colour_by.options = view_names(self._session, shown)
             _set(self._colour_by, chosen)
             self._colour()
             self._say('The network has labelled this file: colour it by prediction or entropy. Points are suggested '
