@@ -23,7 +23,7 @@ def test_it_is_propagation_whatever_was_said_before():
     """Labels that come, go and change class, one or several at a time, as if all were said at once."""
     xyz, rng = houses(), np.random.default_rng(1)
     live, labels, states = LivePropagation(shown(xyz)), {}, 0
-    for step in range(40):
+    for step in range(20):
         for row in rng.integers(0, len(xyz) - 6, rng.integers(1, 4)).tolist():
             voxels = live.graph.voxel[list(labels)]
             if live.graph.voxel[row] not in voxels:  # of two labels in a voxel either may count
@@ -43,7 +43,7 @@ def test_it_is_propagation_whatever_was_said_before():
         assert result.remarks == expected.remarks
         assert np.isclose(share_sure(result), ((expected.confidence >= SURE) & (expected.label >= 0)).mean())
         states += len(np.unique(result.label))
-    assert states > 100  # it was no idle test
+    assert states > 40  # it was no idle test
 
 
 def test_nothing_said_and_one_point():
