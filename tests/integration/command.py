@@ -17,15 +17,21 @@ CONTEXT.set_forkserver_preload(['erda', 'mmdet3d.models', 'erda.command_line', '
 
 def run(*command, cwd=REPOSITORY, **environment):
     """Run a Python file with arguments; the finished process with its output as text."""
-    environment = dict(os.environ, OMP_NUM_THREADS='1', COLUMNS='200', **environment)
-    command = [str(argument) for argument in command]
     with tempfile.TemporaryDirectory() as folder:
-        outputs = [os.path.join(folder, name) for name in ('stdout', 'stderr')]
-        process = CONTEXT.Process(target=_main, args=(command, str(cwd), environment, outputs))
-        process.start()
+        process = start(*command, outputs=folder, cwd=cwd, **environment)
         process.join()
-        stdout, stderr = (Path(path).read_text() for path in outputs)
+        stdout, stderr = (Path(folder, name).read_text() for name in ('stdout', 'stderr'))
     return subprocess.CompletedProcess(command, process.exitcode, stdout, stderr)
+
+
+def start(*command, outputs, cwd=REPOSITORY, **environment):
+    """Start a Python file with arguments; the process, which writes stdout and stderr in a folder."""
+    environment = dict(os.environ, OMP_NUM_THREADS='1', COLUMNS='200', **environment)
+    paths = [os.path.join(outputs, name) for name in ('stdout', 'stderr')]
+    command = [str(argument) for argument in command]
+    process = CONTEXT.Process(target=_main, args=(command, str(cwd), environment, paths))
+    process.start()
+    return process
 
 
 def _main(command, cwd, environment, outputs):

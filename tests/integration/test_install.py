@@ -28,8 +28,8 @@ sys.argv = ['train', 'b.py', '--cfg-options', 'train_cfg.max_iters=2', 'train_cf
             'val_dataloader.num_workers=0', 'val_dataloader.persistent_workers=False']
 runpy.run_module('erda.tools.train', run_name='__main__')
 """
-COMMANDS = ('benchmark', 'infer', 'make_weak_labels', 'prepare_data', 'propagate_labels', 'suggest_points', 'test',
-            'train', 'zoo')
+COMMANDS = ('benchmark', 'infer', 'label', 'make_weak_labels', 'prepare_data', 'propagate_labels', 'suggest_points',
+            'test', 'train', 'zoo')
 
 
 class Distributions(NamedTuple):

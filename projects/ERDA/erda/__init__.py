@@ -19,6 +19,7 @@ Modules:
     inference: files of any size: labels from a network or from clicks alone, and points to label next
     evaluation: what a run reports: scores, tables, pictures
     hooks: what happens around the steps of a training
+    labelling: the page in the browser, where people click
     benchmark: matrices of trainings
     device_check: what must hold on an accelerator
 """

@@ -14,6 +14,7 @@ from .las_classes import folded, same_names
 
 COORDINATES = ('x', 'y', 'z')
 INTEGER = re.compile(r'-?\d+')
+VOID = 'void'  # what a person says of noise; it labels nothing
 
 
 class FolderClicks(NamedTuple):
@@ -35,7 +36,7 @@ class ClickClasses(NamedTuple):
     unlabelled: Sequence[int] = ()
 
     def label(self, where: str, text: str) -> Optional[int]:
-        """Class of a cell, ``None`` for unlabelled.
+        """Class of a cell, ``None`` for unlabelled and ``VOID``.
 
         Raises:
             ClickError: if it is none, or could be two.
@@ -54,6 +55,8 @@ class ClickClasses(NamedTuple):
         found = [label for label, name in enumerate(self.names) if folded(name) == folded(text)]
         if len(found) == 1:
             return found[0]
+        if folded(text) == VOID:
+            return None
         raise ClickError(f'{where}: unknown class {text!r}; the classes are {self.described()}. Leave the class empty '
                          'where you cannot tell.')
 

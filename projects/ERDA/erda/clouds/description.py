@@ -18,9 +18,10 @@ LabelValue = Union[int, str]  # words come from text tables
 SPLITS = ('train', 'val', 'test')
 ABOUT = ('title', 'paper', 'get', 'licence', 'not_checked')
 OF_FILE = 'of each file'  # the scale of colours that have 8 bits in one file and 16 in another
-# Distinct colours for classes without one, after Tableau's ten.
-COLOURS = ((31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40), (148, 103, 189), (140, 86, 75),
-           (227, 119, 194), (127, 127, 127), (188, 189, 34), (23, 190, 207))
+# For classes without one: told apart with any kind of colour vision, on white and on black. The first seven are Okabe
+# and Ito's, https://jfly.uni-koeln.de/color/, the others Paul Tol's, https://personal.sron.nl/~pault/.
+COLOURS = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (213, 94, 0), (204, 121, 167), (86, 180, 233), (240, 228, 66),
+           (136, 34, 85), (221, 204, 119), (17, 119, 51))
 
 
 class Description(NamedTuple):

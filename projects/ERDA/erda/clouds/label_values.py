@@ -3,7 +3,7 @@ from collections import Counter
 from typing import Collection, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence
 
 from ..files.data_error import DataError
-from .click_files import INTEGER
+from .click_files import INTEGER, VOID
 from .description import LabelValue, numbers_among
 from .features import find_field
 from .inspection import LABEL_FIELDS, FolderReport
@@ -91,7 +91,7 @@ def values_of_clicks(report: FolderReport, given: LabelValues, names: Sequence[s
     """
     is_asprs = codes == ASPRS or (codes is None and report.is_las)
     numbers = [name for name in written if INTEGER.fullmatch(name) and name not in names]
-    words = [name for name in written if name not in numbers]
+    words = [name for name in written if name not in numbers and (folded(name) != VOID or name in names)]
     if words and numbers and not (is_asprs or names or given.classes):
         raise DataError(f'The classes of the clicks are names ({words[0]}) and numbers ({numbers[0]}). Write names '
                         'everywhere, or numbers.')

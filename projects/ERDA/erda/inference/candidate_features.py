@@ -1,15 +1,18 @@
 """What a network says about a few chosen points of a file of any size."""
 import tempfile
 from pathlib import Path
-from typing import Callable, NamedTuple, Optional, Sequence
+from typing import Callable, Iterator, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
+from torch import Tensor
 
 from ..clouds.cloud_files import iter_point_cloud
 from .block_prediction import plan_blocks
 from .errors import InferenceError
 from .segmentor import Segmentor
 from .tile_store import TileStore
+
+Advance = Callable[[int, int], None]
 
 
 class CandidateFeatures(NamedTuple):
@@ -23,8 +26,14 @@ class CandidateFeatures(NamedTuple):
     entropy: np.ndarray
 
 
+class PointPredictions(NamedTuple):
+    """Of M points: the predicted classes ``[M]`` int64, and the entropies ``[M]`` float32 of their probabilities."""
+    label: np.ndarray
+    entropy: np.ndarray
+
+
 def candidate_features(path: Path, index: np.ndarray, segmentor: Segmentor, chunk_points: int = 1_000_000,
-                       advance: Callable[[int, int], None] = lambda points, total: None,
+                       advance: Advance = lambda points, total: None,
                        columns: Optional[Sequence[str]] = None) -> CandidateFeatures:
     """Features and uncertainty of points, each from the block in whose core it is.
 
@@ -40,8 +49,31 @@ def candidate_features(path: Path, index: np.ndarray, segmentor: Segmentor, chun
         PointCloudError: if the file cannot be read.
         InferenceError: if the file has not what the network needs.
     """
+    features, entropy = None, np.empty(len(index), dtype=np.float32)
+    for rows, of_block, logits in _predict(path, index, segmentor, chunk_points, advance, columns):
+        if features is None:
+            features = np.empty((len(index), of_block.shape[1]), dtype=np.float32)
+        features[rows] = of_block.cpu().numpy()
+        entropy[rows] = _entropy(logits)
+    assert features is not None  # there is a point, and a block has it
+    return CandidateFeatures(features, entropy)
+
+
+def point_predictions(path: Path, index: np.ndarray, segmentor: Segmentor, chunk_points: int = 1_000_000,
+                      advance: Advance = lambda points, total: None,
+                      columns: Optional[Sequence[str]] = None) -> PointPredictions:
+    """Classes and uncertainty of points; arguments and errors are those of :func:`candidate_features`."""
+    result = PointPredictions(np.empty(len(index), dtype=np.int64), np.empty(len(index), dtype=np.float32))
+    for rows, _, logits in _predict(path, index, segmentor, chunk_points, advance, columns):
+        result.label[rows], result.entropy[rows] = logits.argmax(dim=1).cpu().numpy(), _entropy(logits)
+    return result
+
+
+def _predict(path: Path, index: np.ndarray, segmentor: Segmentor, chunk_points: int, advance: Advance,
+             columns: Optional[Sequence[str]]) -> Iterator[Tuple[np.ndarray, Tensor, Tensor]]:
+    """Rows of the points in the core of each block, their features and their logits."""
     segmentor.inputs.begin_file(path, columns)
-    layout, features, entropy = segmentor.inputs.layout, None, np.empty(len(index), dtype=np.float32)
+    layout = segmentor.inputs.layout
     with tempfile.TemporaryDirectory() as folder:
         store = TileStore(Path(folder), layout.block_size, len(segmentor.inputs.classes))
         try:
@@ -51,15 +83,13 @@ def candidate_features(path: Path, index: np.ndarray, segmentor: Segmentor, chun
                 block = store.read(plan.region)
                 wanted = np.flatnonzero(np.isin(block.index, index) & plan.core.holds(block.cloud.xyz))
                 if len(wanted):
-                    of_block, logits = segmentor.features_and_logits(block.cloud)
-                    rows = np.searchsorted(index, block.index[wanted])
-                    if features is None:
-                        features = np.empty((len(index), of_block.shape[1]), dtype=np.float32)
-                    log = logits[wanted].log_softmax(dim=1)
-                    features[rows] = of_block[wanted].cpu().numpy()
-                    entropy[rows] = -(log.exp() * log).sum(dim=1).cpu().numpy()
+                    features, logits = segmentor.features_and_logits(block.cloud)
+                    yield np.searchsorted(index, block.index[wanted]), features[wanted], logits[wanted]
                 advance(plan.core_points, store.num_points)
         except InferenceError as error:
             raise InferenceError(f'{path}: {error}.') from error
-    assert features is not None  # there is a point, and a block has it
-    return CandidateFeatures(features, entropy)
+
+
+def _entropy(logits: Tensor) -> np.ndarray:
+    log = logits.log_softmax(dim=1)
+    return -(log.exp() * log).sum(dim=1).cpu().numpy()
