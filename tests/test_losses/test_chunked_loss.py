@@ -96,6 +96,17 @@ def test_half_precision_keeps_small_gradients():
         torch.testing.assert_close(a, b)
 
 
+def test_autocast_changes_nothing():
+    rows, weight, q = (torch.randn(*shape, generator=torch.Generator().manual_seed(0)).requires_grad_()
+                       for shape in ((N, C), (K, C), (N, K)))
+    expected = fused(torch.ones(N))(rows, weight, q)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        loss = fused(torch.ones(N))(rows, weight, q)
+    assert torch.equal(loss, expected)
+    for a, b in zip(torch.autograd.grad(loss, (rows, weight, q)), torch.autograd.grad(expected, (rows, weight, q))):
+        assert torch.equal(a, b)
+
+
 def test_a_class_without_mass_is_finite():
     p = torch.tensor([[1., 2., -1e4]], requires_grad=True)
     q = torch.tensor([[1., 0., -30.]], requires_grad=True)

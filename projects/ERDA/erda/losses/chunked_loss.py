@@ -108,7 +108,8 @@ class _ChunkedLoss(torch.autograd.Function):
         ctx.task = task
         ctx.save_for_backward(*tensors)
         needs = [task.needs_gradients and needed for needed in ctx.needs_input_grad[1:]]
-        loss, ctx.gradients = _run(task, needs, *tensors)
+        with torch.autocast(tensors[0].device.type, enabled=False):
+            loss, ctx.gradients = _run(task, needs, *tensors)
         return loss
 
     @staticmethod
@@ -139,18 +140,18 @@ def _run(task: _Task, needs: Sequence[bool], seg_logits: Tensor, rows: Tensor,
     for part in chunks_of(rows, max(classes, rows.shape[1], MIN_COLUMNS)):
         inputs = _widened(rows[part]), *parameters
         leaves = [x.detach().requires_grad_(needed) for x, needed in zip(inputs, needs[1:])]
-        with torch.set_grad_enabled(needs_pseudo), torch.autocast(rows.device.type, enabled=False):
+        with torch.set_grad_enabled(needs_pseudo):
             pseudo_logits = task.pseudo_logits.from_leaves(part, *leaves)
-        log_p, log_q = (F.log_softmax(F.pad(x, (0, padding), value=NO_MASS), dim=-1)
+        log_p, log_q = (F.log_softmax(F.pad(x, (0, padding), value=NO_MASS) if padding else x, dim=-1)
                         for x in (pseudo_logits.detach(), _widened(seg_logits[part])))
         loss, grad_p, grad_q = loss_and_gradients(log_p, log_q, task.alignment, task.entropy_weight)
-        weights = task.weights[part, None].to(loss.dtype)
-        total += (loss @ weights).double().squeeze()
+        weights = task.weights[part].to(loss.dtype)
+        total += (loss * weights).sum()
         if needs[0]:
-            torch.mul(grad_q[:, :classes], weights, out=gradients[0][part])
+            torch.mul(grad_q[:, :classes], weights[:, None], out=gradients[0][part])
         if needs_pseudo:
             wanted = [leaf for leaf in leaves if leaf.requires_grad]
-            found = iter(torch.autograd.grad(pseudo_logits, wanted, grad_p[:, :classes] * weights))
+            found = iter(torch.autograd.grad(pseudo_logits, wanted, grad_p[:, :classes] * weights[:, None]))
             if needs[1]:
                 gradients[1][part] = next(found)
             for gradient in gradients[2:]:

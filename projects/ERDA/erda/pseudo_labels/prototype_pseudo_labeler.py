@@ -86,12 +86,12 @@ class PrototypePseudoLabeler(nn.Module):
         return cosine_similarity(embedding, self.prototypes, self.scale) + torch.where(self.seen, 0, NO_MASS)
 
     def in_chunks(self, features: Tensor, labels: Tensor) -> ChunkedLogits:
-        """The same in training mode, computed where it is needed."""
+        """The same pseudo-logits, computed where they are needed."""
         _check_shapes(features, labels)
         rows, embed, parameters = self.projection.in_parts(features)
-        with torch.no_grad():
+        if self.training:
             labelled = ((labels >= 0) & (labels < self.num_classes)).nonzero().squeeze(1)
-            self._update(embed(rows[labelled], *parameters), labels[labelled])
+            self._update(embed(rows.detach()[labelled], *parameters).detach(), labels[labelled])
         offset = torch.where(self.seen, 0, NO_MASS)
 
         def logits_of(rows: Tensor, prototypes: Tensor, scale: Tensor, *parameters: Tensor) -> Tensor:
