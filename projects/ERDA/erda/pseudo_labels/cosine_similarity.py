@@ -22,6 +22,6 @@ def cosine_similarity(embedding: Tensor, class_vectors: Tensor, scale: Union[flo
         tensor([[0.6000, 0.8000, 0.0000]])
     """
     class_vectors = scale * F.normalize(class_vectors, dim=-1, eps=EPSILON)
-    # Scaling N x K products costs less than N x D embeddings, and a product less than a quotient, above all backward.
+    # Dividing N x K products is cheaper than normalising N x D embeddings.
     length = torch.linalg.vector_norm(embedding, dim=-1, keepdim=True).clamp(min=EPSILON)
-    return embedding @ class_vectors.T.to(embedding.dtype) * length.reciprocal()
+    return embedding @ class_vectors.T.to(embedding.dtype) / length
