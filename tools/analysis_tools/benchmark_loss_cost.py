@@ -38,6 +38,8 @@ class BroadcastPseudoLabeler(PrototypePseudoLabeler):
         embedding, prototypes = F.normalize(embedding, dim=-1), F.normalize(self.prototypes, dim=-1)
         return self.scale * (embedding[:, None] * prototypes).sum(dim=-1)
 
+    in_chunks = forward
+
 
 class Batch:
     """Random features and predictions; 1% of the points are labelled, each class at least once."""
@@ -53,7 +55,7 @@ class Batch:
 
     def step(self, labeler: nn.Module) -> Tuple[Tensor, ...]:
         """Loss and its gradients in features and predictions."""
-        pseudo_logits = labeler(self.features, self.labels)
+        pseudo_logits = labeler.in_chunks(self.features, self.labels)
         loss = ERDALoss()(pseudo_logits, self.seg_logits, self.labels == UNLABELED)
         inputs = (self.features, self.seg_logits, *labeler.parameters())
         return loss.detach(), *torch.autograd.grad(loss, inputs)[:2]

@@ -32,6 +32,7 @@ from .compat import (
     store_plain_values,
     train_on_several_cpus,
 )
+from .deferred_imports import libraries_on_first_use
 from .ops import install_portable_ops
 from .version import __version__
 
@@ -42,22 +43,23 @@ store_one_cycle_without_method()
 format_config_once()
 find_configs_of_erda()
 train_on_several_cpus()
-install_portable_ops()  # Before the first import of mmdet3d's models, which import mmcv.ops.
+with libraries_on_first_use():
+    install_portable_ops()  # Before the first import of mmdet3d's models, which import mmcv.ops.
 
-# Registration happens on import.
-from . import (  # noqa: E402
-    backbones,
-    clouds,
-    datasets,
-    heads,
-    hooks,
-    losses,
-    pseudo_labels,
-    sampling,
-    voxelization,
-    weak_labels,
-)
-from .zoo.checkpoint_file import register_checkpoint_loaders  # noqa: E402
+    # Registration happens on import.
+    from . import (
+        backbones,
+        clouds,
+        datasets,
+        heads,
+        hooks,
+        losses,
+        pseudo_labels,
+        sampling,
+        voxelization,
+        weak_labels,
+    )
+    from .zoo.checkpoint_file import register_checkpoint_loaders
 
 register_checkpoint_loaders()
 

@@ -129,13 +129,17 @@ class ERDAHeadMixin(Head):
         scans = torch.cat([labels.new_full(x.shape, i) for i, x in enumerate(labels_of_scans)])
         # Void must not even enter the projection's batch statistics.
         not_void = (labels != self.ignore_index).nonzero().squeeze(1)
-        labels = labels[not_void]
-        pseudo_logits = self.pseudo_labeler(rows.index_select(0, not_void), labels)
+        seg_logits = call.seg_logits
+        if len(not_void) < len(labels):
+            labels, scans = labels[not_void], scans[not_void]
+            rows, seg_logits = (x.index_select(0, not_void) for x in (rows, seg_logits))
+        chunked = self.training and getattr(self.loss_erda, 'takes_chunked_logits', False)
+        label = getattr(self.pseudo_labeler, 'in_chunks', self.pseudo_labeler) if chunked else self.pseudo_labeler
+        pseudo_logits = label(rows, labels)
         if self.prior_exponent > 0:
             prior = torch.cat([self._prior(sample) for sample in batch_data_samples])
             pseudo_logits = pseudo_logits + prior.index_select(0, not_void)
-        seg_logits = call.seg_logits.index_select(0, not_void)
-        mask = self.selection(pseudo_logits, labels, scans[not_void])
+        mask = self.selection(pseudo_logits, labels, scans)
         losses['loss_erda'] = self.loss_erda(pseudo_logits, seg_logits, mask)
         if self.labelled_weight > 0:
             labelled = (labels != UNLABELED).nonzero().squeeze(1)

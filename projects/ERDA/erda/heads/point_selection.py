@@ -1,9 +1,10 @@
-from typing import Optional
+from typing import Optional, Union
 
 import torch
 from torch import Tensor
 
 from ..config import ConfigError
+from ..losses.chunked_loss import ChunkedLogits, max_probability
 from ..weak_labels import UNLABELED
 
 POINTS = ('unlabelled', 'all')
@@ -37,18 +38,18 @@ class PointSelection:
         self.top_n = top_n
 
     @torch.no_grad()
-    def __call__(self, pseudo_logits: Tensor, labels: Tensor, scans: Tensor) -> Tensor:
+    def __call__(self, pseudo_logits: Union[Tensor, ChunkedLogits], labels: Tensor, scans: Tensor) -> Tensor:
         """``[N]`` bool, the points to cover.
 
         Args:
-            pseudo_logits: ``[N, K]``.
+            pseudo_logits: ``[N, K]``, or what computes them chunk by chunk.
             labels: ``[N]``, a class or :data:`erda.weak_labels.UNLABELED`.
             scans: ``[N]`` int64, the number of the scan that a point is from, ascending.
         """
         mask = labels == UNLABELED if self.points == 'unlabelled' else torch.ones_like(labels, dtype=torch.bool)
         if self.min_confidence == 0 and self.top_n is None:
             return mask
-        confidence = pseudo_logits.softmax(dim=-1).amax(dim=-1)
+        confidence = max_probability(pseudo_logits)
         mask = mask & (confidence >= self.min_confidence)
         if self.top_n is None:
             return mask

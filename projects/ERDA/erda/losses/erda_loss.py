@@ -1,12 +1,12 @@
-from typing import Optional
+from typing import Optional, Union
 
 import torch
-import torch.nn.functional as F
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
 from ..config import ConfigError
-from .functional import ALIGNMENT_FORMS, log_alignment, log_entropy, soft_cross_entropy
+from .chunked_loss import ChunkedLogits, chunked_loss
+from .functional import ALIGNMENT_FORMS
 from .points_per_rank import points_per_rank
 
 GRADIENTS = ('both', 'pseudo_label', 'prediction')
@@ -48,11 +48,16 @@ class ERDALoss(nn.Module):
         self.loss_weight = loss_weight
         self.gradient = gradient
 
-    def forward(self, pseudo_logits: Tensor, seg_logits: Tensor, mask: Optional[Tensor] = None) -> Tensor:
+    takes_chunked_logits = True
+
+    def forward(self,
+                pseudo_logits: Union[Tensor, ChunkedLogits],
+                seg_logits: Tensor,
+                mask: Optional[Tensor] = None) -> Tensor:
         """Mean over the selected points.
 
         Args:
-            pseudo_logits: ``[N, K]`` logits of the pseudo-labels.
+            pseudo_logits: ``[N, K]`` logits of the pseudo-labels, or what computes them chunk by chunk.
             seg_logits: ``[N, K]`` logits of the prediction.
             mask: ``[N]`` bool, the points to average over; all of them if ``None``.
 
@@ -61,27 +66,18 @@ class ERDALoss(nn.Module):
         Raises:
             ValueError: if the shapes do not fit.
         """
-        if pseudo_logits.shape != seg_logits.shape or seg_logits.dim() != 2:
-            raise ValueError(f'pseudo_logits {tuple(pseudo_logits.shape)} and seg_logits {tuple(seg_logits.shape)} '
+        shape = pseudo_logits.shape if isinstance(pseudo_logits, Tensor) else (len(pseudo_logits.rows),
+                                                                               *seg_logits.shape[1:])
+        if shape != seg_logits.shape or seg_logits.dim() != 2:
+            raise ValueError(f'pseudo_logits {tuple(shape)} and seg_logits {tuple(seg_logits.shape)} '
                              'must both be [N, K]')
         if mask is not None and mask.shape != seg_logits.shape[:1]:
             raise ValueError(f'mask {tuple(mask.shape)} must be [N] with N = {len(seg_logits)}')
-        if seg_logits.element_size() < 4:  # Sums of small probabilities need more than half precision.
-            seg_logits = seg_logits.float()
-        if pseudo_logits.element_size() < 4:
-            pseudo_logits = pseudo_logits.float()
         if self.gradient == 'prediction':
             pseudo_logits = pseudo_logits.detach()
         elif self.gradient == 'pseudo_label':
             seg_logits = seg_logits.detach()
-        log_p, log_q = F.log_softmax(pseudo_logits, dim=-1), F.log_softmax(seg_logits, dim=-1)
-        if self.alignment == 'kl_pq' and self.entropy_weight == 1:
-            loss = soft_cross_entropy(log_p, log_q)
-        else:
-            loss = log_alignment(log_p, log_q, self.alignment)
-            if self.entropy_weight > 0:
-                loss = loss + self.entropy_weight * log_entropy(log_p)
         if mask is None:
-            mask = torch.ones_like(loss, dtype=torch.bool)
-        # Nearly all points are selected: setting the others to zero is cheaper than picking rows, above all backward.
-        return self.loss_weight * loss.where(mask, 0).sum() / points_per_rank(mask.sum())
+            mask = torch.ones(len(seg_logits), dtype=torch.bool, device=seg_logits.device)
+        weights = self.loss_weight * mask / points_per_rank(mask.sum())
+        return chunked_loss(pseudo_logits, seg_logits, weights, self.alignment, self.entropy_weight)

@@ -1,6 +1,10 @@
+from typing import Any, Callable, List, Sequence, Tuple, cast
+
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..config import ConfigError
+from .folded_batch_norm import fold_batch_norm
 
 
 class Projection(nn.Sequential):
@@ -34,3 +38,26 @@ class Projection(nn.Sequential):
             return super().forward(features)
         finally:
             self.train()
+
+    def in_parts(self, features: Tensor) -> Tuple[Tensor, Callable[..., Tensor], Sequence[Tensor]]:
+        """The same, in a form in which each row can be computed for itself.
+
+        Args:
+            features: ``[N, C]``.
+
+        Returns: rows, a function ``(rows [n, C], *parameters) -> [n, D]`` and its parameters.
+        """
+        *layers, last = cast(List[Any], list(self))
+        if not layers:
+            return features, F.linear, (last.weight, last.bias)
+        *first, linear, norm, _ = layers
+        if len(features) < 2 or type(norm) is not nn.BatchNorm1d or not norm.training:
+            return self(features), lambda rows: rows, ()
+        for layer in first:
+            features = layer(features)
+        rows, weight, bias = fold_batch_norm(linear, norm, features)
+        return rows, _linear_relu_linear, (weight, bias, last.weight, last.bias)
+
+
+def _linear_relu_linear(rows: Tensor, weight: Tensor, bias: Tensor, last_weight: Tensor, last_bias: Tensor) -> Tensor:
+    return F.linear(F.linear(rows, weight, bias).relu_(), last_weight, last_bias)

@@ -8,11 +8,9 @@ from mmengine.dist import all_reduce
 from torch import Tensor, nn
 
 from ..config import ConfigError
+from ..losses.chunked_loss import NO_MASS, ChunkedLogits
 from .cosine_similarity import cosine_similarity
 from .projection import Projection
-
-# exp(-1e4) is an exact zero in every float type, and unlike -inf it keeps 0 * log 0 finite; it fits into float16.
-NO_MASS = -1e4
 
 
 @MODELS.register_module()
@@ -80,13 +78,28 @@ class PrototypePseudoLabeler(nn.Module):
         Raises:
             ValueError: if the shapes do not fit.
         """
-        if features.dim() != 2 or labels.shape != features.shape[:1]:
-            raise ValueError(f'features {tuple(features.shape)} must be [N, C] and labels {tuple(labels.shape)} [N]')
+        _check_shapes(features, labels)
         embedding = self.projection(features)
         if self.training:
             self._update(embedding.detach(), labels)
         # The prototype of a class never seen is still zero, and so is its cosine.
         return cosine_similarity(embedding, self.prototypes, self.scale) + torch.where(self.seen, 0, NO_MASS)
+
+    def in_chunks(self, features: Tensor, labels: Tensor) -> ChunkedLogits:
+        """The same pseudo-logits, computed where they are needed."""
+        _check_shapes(features, labels)
+        rows, embed, parameters = self.projection.in_parts(features)
+        if self.training:
+            labelled = ((labels >= 0) & (labels < self.num_classes)).nonzero().squeeze(1)
+            self._update(embed(rows.detach()[labelled], *parameters).detach(), labels[labelled])
+        offset = torch.where(self.seen, 0, NO_MASS)
+
+        def logits_of(rows: Tensor, prototypes: Tensor, scale: Tensor, *parameters: Tensor) -> Tensor:
+            return cosine_similarity(embed(rows, *parameters), prototypes, scale) + offset
+
+        # A copy of the prototypes, which the next batch changes.
+        scale = torch.as_tensor(self.scale).to(self.prototypes)
+        return ChunkedLogits(rows, logits_of, (self.prototypes.clone(), scale, *parameters))
 
     @property
     def scale(self) -> Union[float, Tensor]:
@@ -111,3 +124,8 @@ class PrototypePseudoLabeler(nn.Module):
         updated = momentum * self.prototypes + (1 - momentum) * mean
         self.prototypes.copy_(torch.where(present[:, None], updated, self.prototypes))
         self.seen |= present
+
+
+def _check_shapes(features: Tensor, labels: Tensor) -> None:
+    if features.dim() != 2 or labels.shape != features.shape[:1]:
+        raise ValueError(f'features {tuple(features.shape)} must be [N, C] and labels {tuple(labels.shape)} [N]')

@@ -1,10 +1,12 @@
-from typing import Optional
+from functools import partial
+from typing import Optional, Tuple
 
 import torch
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
 from ..config import ConfigError
+from ..losses.chunked_loss import ChunkedLogits
 from .cosine_similarity import cosine_similarity
 from .projection import Projection
 
@@ -79,6 +81,15 @@ class QueryPseudoLabeler(nn.Module):
         Raises:
             ValueError: if the shapes do not fit.
         """
+        embedding, queries = self._embedding_and_queries(features, labels)
+        return cosine_similarity(embedding, queries, self.scale)
+
+    def in_chunks(self, features: Tensor, labels: Tensor) -> ChunkedLogits:
+        """The same pseudo-logits, computed where they are needed."""
+        embedding, queries = self._embedding_and_queries(features, labels)
+        return ChunkedLogits(embedding, partial(cosine_similarity, scale=self.scale), (queries, ))
+
+    def _embedding_and_queries(self, features: Tensor, labels: Tensor) -> Tuple[Tensor, Tensor]:
         if features.dim() != 2 or labels.shape != features.shape[:1]:
             raise ValueError(f'features {tuple(features.shape)} must be [N, C] and labels {tuple(labels.shape)} [N]')
         embedding = self.projection(features)
@@ -87,7 +98,7 @@ class QueryPseudoLabeler(nn.Module):
             # Normalised in front of the attention, not behind it: the sum stays free to grow or shrink.
             refined, _ = attention(norm(queries)[None], keys, keys, need_weights=False)
             queries = queries + refined[0]
-        return cosine_similarity(embedding, queries, self.scale)
+        return embedding, queries
 
     def _sample(self, labels: Tensor) -> Tensor:
         """Indices of the points that attention looks at, evenly spread in evaluation mode."""
