@@ -28,7 +28,6 @@ MODULES = (
     'evaluation.test_report',
     'files.whole_file',
     'heads.turned_points',
-    'hooks.prior_fade_hook',
     'hooks.weak_class_weight_hook',
     'inference.label_file',
     'inference.processes',

@@ -244,7 +244,7 @@ def test_one_class_in_two_ways(tmp_path, names):
 def test_a_moved_checkout_does_not_break_the_config(root):
     start(root)
     text = (root / 'minkunet_erda.py').read_text()
-    assert "_base_ = ['erda::_base_/minkunet_erda_folder.py', 'erda::_base_/methods/erda_plus.py']" in text
+    assert "_base_ = ['erda::_base_/minkunet_erda_folder.py', 'erda::_base_/methods/erda_plus_few_files.py']" in text
     assert 'site-packages' not in text
     cfg = Config.fromfile(root / 'minkunet_erda.py')
     assert cfg.model.type == 'MinkUNet' and cfg.model.decode_head.prior_exponent > 0

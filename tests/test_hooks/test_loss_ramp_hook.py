@@ -20,6 +20,17 @@ def test_weight_over_the_training():
     assert weights == pytest.approx([0, 0, 0.75, 2.25, 3, 3])
 
 
+def test_up_and_down():
+    hook = LossRampHook(begin=0, end=0.1, fall=(0.2, 0.4))
+    assert [hook.factor(x) for x in (0.05, 0.1, 0.2, 0.3, 0.4, 1)] == pytest.approx([0.5, 1, 1, 0.5, 0, 0])
+
+
+@pytest.mark.parametrize('fall', [(0.05, 0.4), (0.4, 0.4), (0.4, 0.3), (0.4, 1.1)])
+def test_a_fall_out_of_range(fall):
+    with pytest.raises(ValueError, match='fall='):
+        LossRampHook(begin=0, end=0.1, fall=fall)
+
+
 def test_a_step_and_no_warm_up():
     hook = LossRampHook(begin=0.5, end=0.5)
     assert [hook.factor(x) for x in (0, 0.49, 0.5, 1)] == [0, 0, 1, 1]

@@ -97,7 +97,7 @@ def write_starter(report: FolderReport, wishes: Wishes) -> Starter:
 
 CONFIG_TEXT = '''\
 # MinkUNet with ERDA+ on this folder. Classes, features and files are those of erda.yaml beside it.
-_base_ = ['erda::_base_/minkunet_erda_folder.py', 'erda::_base_/methods/erda_plus.py']
+_base_ = ['erda::_base_/minkunet_erda_folder.py', 'erda::_base_/methods/erda_plus_few_files.py']
 from erda.clouds.description import read_description
 from erda.clouds.features import feature_dims, num_channels
 

@@ -3,7 +3,6 @@ from .feature_range_hook import FeatureRangeHook
 from .loss_ramp_hook import LossRampHook
 from .mix_halves_hook import MixHalvesHook
 from .non_finite_loss_hook import NonFiniteLossHook
-from .prior_fade_hook import PriorFadeHook
 from .pseudo_label_quality_hook import PseudoLabelQualityHook
 from .random_state_hook import RandomStateHook
 from .second_view_hook import SecondViewHook
@@ -16,8 +15,7 @@ from .whole_checkpoint_hook import WholeCheckpointHook
 from .whole_file_backend import WholeFileBackend
 
 __all__ = [
-    'FeatureRangeHook', 'LossRampHook', 'MixHalvesHook', 'NonFiniteLossHook', 'PriorFadeHook',
-    'PseudoLabelQualityHook', 'RandomStateHook', 'SecondViewHook', 'TrainingError', 'TrainingSummaryHook',
-    'UnreadableScanHook', 'WeakClassWeightHook', 'WholeCheckpointHook', 'WholeFileBackend', 'add_training_hooks',
-    'inverse_log_weights'
+    'FeatureRangeHook', 'LossRampHook', 'MixHalvesHook', 'NonFiniteLossHook', 'PseudoLabelQualityHook',
+    'RandomStateHook', 'SecondViewHook', 'TrainingError', 'TrainingSummaryHook', 'UnreadableScanHook',
+    'WeakClassWeightHook', 'WholeCheckpointHook', 'WholeFileBackend', 'add_training_hooks', 'inverse_log_weights'
 ]
