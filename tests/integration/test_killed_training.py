@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import torch
-from integration.test_second_view import PLUS
+from integration.test_second_view import PLUS, PROTOTYPES
 from integration.test_training import runner_config
 from mmengine.runner import Runner
 from tiny_scans import REPOSITORY
@@ -18,7 +18,7 @@ STEPS = 8
 
 def killable_config(root, work_dir, path=None, **changes):
     """Two workers, an averaged model, and a checkpoint at each step, of which the last one is kept."""
-    cfg = runner_config(root, work_dir, PLUS, **{
+    cfg = runner_config(root, work_dir, PLUS, **PROTOTYPES, **{
         'train_dataloader.num_workers': 2, 'train_dataloader.persistent_workers': True,
         'train_cfg.max_iters': STEPS, 'train_cfg.val_interval': STEPS, 'model.decode_head.dropout_ratio': 0.5,
         'default_hooks.checkpoint.interval': 1, 'default_hooks.checkpoint.max_keep_ckpts': 1, **changes})

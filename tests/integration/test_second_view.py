@@ -15,6 +15,7 @@ from erda.heads import classify_points
 from erda.hooks import SecondViewHook
 
 PLUS = 'projects/ERDA/configs/minkunet_erdaplus_1pct_mini.py'
+PROTOTYPES = {'model.decode_head.pseudo_labeler': dict(type='PrototypePseudoLabeler', _delete_=True)}
 TEACHER = 'configs/minkunet/minkunet_meanteacher_1pct_synthetic.py'
 
 
@@ -58,8 +59,7 @@ class _Snapshots(Hook):
 
 
 def test_statistics_are_averaged_and_flags_are_the_newest(semantickitti, tmp_path):
-    prototypes = {'model.decode_head.pseudo_labeler': dict(type='PrototypePseudoLabeler', _delete_=True)}
-    runner = Runner.from_cfg(runner_config(semantickitti, tmp_path / 'work', PLUS, **prototypes))
+    runner = Runner.from_cfg(runner_config(semantickitti, tmp_path / 'work', PLUS, **PROTOTYPES))
     snapshots = _Snapshots()
     runner.register_hook(snapshots)
     runner.train()

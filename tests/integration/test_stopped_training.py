@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from integration.test_second_view import PLUS
+from integration.test_second_view import PLUS, PROTOTYPES
 from integration.test_training import runner_config
 from mmdet3d.registry import HOOKS
 from mmengine.hooks import Hook
@@ -32,7 +32,7 @@ def scan(root, frame=1):
 
 def train(root, folder, monkeypatch, hooks=(), workers=2, **changes):
     """Exit status of ``tools/train.py``, ``None`` for a run to the end."""
-    cfg = runner_config(root, folder / 'work', PLUS, **{
+    cfg = runner_config(root, folder / 'work', PLUS, **PROTOTYPES, **{
         'train_dataloader.num_workers': workers, 'train_cfg.max_iters': STEPS, 'train_cfg.val_interval': STEPS,
         'default_hooks.checkpoint.interval': 1, 'default_hooks.checkpoint.max_keep_ckpts': 1, **changes})
     cfg.custom_hooks = [*cfg.custom_hooks, *hooks]

@@ -136,7 +136,8 @@ def test_your_clouds_and_new_scenes(tmp_path):
     write_report(tmp_path, [weak, full], 'command')
     content = json.loads((tmp_path / 'ERDA/metrics.json').read_text())
     assert content['your_clouds'] == dict(miou_of_occurring=0.904545, accuracy=0.95, scans=5, iou=dict(
-        car=0.9, road=0.909091, bus=None), confusion=hidden.confusion.tolist())
+        car=0.9, road=0.909091, bus=None), confusion=hidden.confusion.tolist(),
+        prior_exponent=0.0)
     assert content['confusion'] == CONFUSION.tolist()
     assert json.loads((tmp_path / 'full/metrics.json').read_text())['your_clouds'] == dict(
         left_out='training saw every label')

@@ -19,7 +19,8 @@ def test_nearest_equal_a_loop_with_ties(point_ops, loop, points):
     expected, expected_rows = slow_three_nn(target, source)
     assert rows.dtype == torch.int32
     assert rows.tolist() == expected_rows
-    assert found.tolist() == expected.tolist()
+    # Some processors' vectorised square roots are off by the last bit.
+    np.testing.assert_allclose(found.numpy(), expected, rtol=2e-7)
 
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float64])

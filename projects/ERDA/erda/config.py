@@ -11,8 +11,9 @@ from .own_configs import PREFIX, find_own_config
 FRAGMENT_VARIABLES = dict(
     method_head='model = dict(decode_head=_base_.method_head)',
     method_hooks='custom_hooks = _base_.custom_hooks + _base_.method_hooks',
-    method_dataset='train_dataloader = dict(dataset=_base_.method_dataset)',
-    mixed_pipeline='train_dataloader = dict(dataset=dict(dataset=dict(pipeline=_base_.mixed_pipeline)))')
+    method_dataset='**_base_.method_dataset',
+    mixed_pipeline='dataset=dict(pipeline=_base_.mixed_pipeline)')
+OF_DATASET = ('method_dataset', 'mixed_pipeline')  # arguments of train_dataloader.dataset, which is assigned once
 
 
 class ConfigError(ValueError):
@@ -59,11 +60,15 @@ def with_fragments(path: Path, fragments: Sequence[Path]) -> Config:
         ConfigError: if a file cannot be read, or has none of them.
     """
     lines = [f'_base_ = {[str(base.resolve()) for base in (path, *fragments)]}']
+    of_dataset = []
     for fragment in fragments:
         variables = _read(str(fragment))
-        if not (known := [line for name, line in FRAGMENT_VARIABLES.items() if name in variables]):
+        if not (known := [name for name in FRAGMENT_VARIABLES if name in variables]):
             raise ConfigError(f'{fragment} is no fragment: it has none of {", ".join(FRAGMENT_VARIABLES)}.')
-        lines += known
+        of_dataset += [FRAGMENT_VARIABLES[name] for name in known if name in OF_DATASET]
+        lines += [FRAGMENT_VARIABLES[name] for name in known if name not in OF_DATASET]
+    if of_dataset:
+        lines.append(f'train_dataloader = dict(dataset=dict({", ".join(of_dataset)}))')
     try:
         return Config.fromstring('\n'.join(lines), '.py')
     except (OSError, SyntaxError, KeyError) as error:
