@@ -207,6 +207,11 @@ def test_propagated_labels_multiply_the_pseudo_labels():
     assert not torch.isclose(*losses)
 
 
+def test_a_negative_exponent_is_refused():
+    with pytest.raises(ValueError, match='prior_exponent=-1 must not be negative'):
+        build(prior_exponent=-1)
+
+
 def test_propagated_labels_that_nobody_propagated():
     with pytest.raises(ValueError, match='prior_exponent=0.5 needs propagated labels'):
         build(prior_exponent=0.5).loss(features(2), samples([UNLABELED, 3]), None)

@@ -6,14 +6,15 @@ from integration.tiny_configs import tiny_config
 from mmdet3d.registry import DATASETS
 from mmengine.registry import init_default_scope
 
-from erda.weak_labels import UNLABELED, hidden_labels
+from erda.weak_labels import UNLABELED
+from erda.weak_labels.unlabelled_codes import decoded
 
 CONFIGS = {'SemanticKittiDataset': 'minkunet_erda_1pct', 'S3DISSegDataset': 'pointnet2_ssg_erda_1pct_s3dis'}
 
 
 def test_decoding():
-    mask, classes = hidden_labels(torch.tensor([0, 19, UNLABELED, -2, -7]))
-    assert mask.tolist() == [False, False, False, True, True] and classes[mask].tolist() == [0, 5]
+    told = decoded(torch.tensor([0, 19, UNLABELED, -2, -7]))
+    assert told.mask.tolist() == [False, False, True, True, True] and told.hidden.tolist() == [-1, -1, -1, 0, 5]
 
 
 @pytest.mark.parametrize('kind', CONFIGS)
@@ -31,11 +32,12 @@ def test_same_points_and_labels_as_in_training(kind, roots):
             items.append(source[seed % len(dataset)])
         ours, theirs = (item['data_samples'].gt_pts_seg.pts_semantic_mask for item in items)
         assert torch.equal(items[0]['inputs']['points'], items[1]['inputs']['points'])
-        hidden = hidden_labels(theirs)
-        assert torch.equal(hidden.mask, ours == UNLABELED)
-        assert torch.equal(ours[~hidden.mask], theirs[~hidden.mask])
-        assert hidden.classes[hidden.mask].max() < num_classes
-        hidden_points += hidden.mask.sum()
+        hidden = decoded(theirs).hidden
+        mask = hidden >= 0
+        assert torch.equal(mask, ours == UNLABELED)
+        assert torch.equal(ours[~mask], theirs[~mask])
+        assert hidden[mask].max() < num_classes
+        hidden_points += mask.sum()
     assert hidden_points > 500
     assert (dataset[0]['data_samples'].gt_pts_seg.pts_semantic_mask >= UNLABELED).all(), 'training is not touched'
 
@@ -49,5 +51,6 @@ def test_marked_classes_are_the_true_ones(roots):
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
     _, truth = dataset.load_scan_with_truth(0)
     labels = dataset.for_reports()[0]['data_samples'].gt_pts_seg.pts_semantic_mask
-    mask, classes = hidden_labels(labels)
-    assert mask.sum() > 1000 and np.array_equal(classes[mask], truth[mask])
+    hidden = decoded(labels).hidden
+    mask = hidden >= 0
+    assert mask.sum() > 1000 and np.array_equal(hidden[mask], truth[mask])

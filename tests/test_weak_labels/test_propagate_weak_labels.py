@@ -7,6 +7,7 @@ from mmdet3d.registry import DATASETS
 from mmdet3d.structures.points import LiDARPoints
 from mmengine.registry import init_default_scope
 
+from erda.config import ConfigError
 from erda.weak_labels import UNLABELED, PropagateWeakLabels, propagate_labels
 from erda.weak_labels.surface_graph import intensity_scale, scaled_intensity
 from erda.weak_labels.unlabelled_codes import decoded, with_hidden
@@ -59,8 +60,18 @@ def test_errors(tmp_path):
     (tmp_path / 'file').touch()
     with pytest.raises(ValueError, match='cannot be written .*cache_dir'):
         run(tmp_path / 'file' / 'cache')
+    with pytest.raises(ValueError, match='intensity_dim=4 is no column of points that have 4'):
+        run(tmp_path, intensity_dim=4)
     with pytest.raises(ValueError, match='254 classes'):
         PropagateWeakLabels(num_classes=255, cache_dir='')
+
+
+def test_settings_that_are_text(semantickitti):
+    init_default_scope('mmdet3d')
+    cfg = tiny_config('projects/ERDA/configs/minkunet_erda_1pct.py', semantickitti)
+    cfg.train_dataloader.dataset.propagation = 'dict(intensity_dim=3)'
+    with pytest.raises(ConfigError, match='each entry is a setting of its own'):
+        DATASETS.build(cfg.train_dataloader.dataset)
 
 
 @pytest.mark.parametrize('reports', [False, True])

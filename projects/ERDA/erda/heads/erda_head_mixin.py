@@ -54,8 +54,8 @@ class ERDAHeadMixin(Head):
     :class:`erda.hooks.WeakClassWeightHook` counts and sets before the first step.
 
     Raises:
-        ValueError: if only one of ``pseudo_labeler`` and ``loss_erda`` is given, or if void is a class, but not the
-            last.
+        ValueError: if only one of ``pseudo_labeler`` and ``loss_erda`` is given, if void is a class, but not the last,
+            or if ``prior_exponent`` is negative.
     """
 
     # What every head of mmdet3d has.
@@ -89,6 +89,8 @@ class ERDAHeadMixin(Head):
         if 0 <= self.ignore_index < self.num_classes - 1:
             raise ConfigError(f'{type(self).__name__}: ignore_index={self.ignore_index} is one of num_classes='
                               f'{self.num_classes} classes; map void to the last one or to {self.num_classes}')
+        if prior_exponent < 0:
+            raise ConfigError(f'{type(self).__name__}: prior_exponent={prior_exponent} must not be negative')
         self.pseudo_labeler = self.loss_erda = None
         self.selection = PointSelection(**(selection or {}))
         self.labelled_weight = labelled_weight
@@ -154,8 +156,11 @@ class ERDAHeadMixin(Head):
         if 'propagated_label' not in gt:
             raise ConfigError(f'{type(self).__name__}: prior_exponent={self.prior_exponent} needs propagated labels; '
                               'add propagation=dict() to the WeakLabelDataset in the config')
-        prior = propagated_prior(gt.propagated_label, gt.propagated_confidence, self.num_real_classes)
-        return self.prior_exponent * _of_rows(sample, prior)
+        return _of_rows(sample, self.weighted_prior(gt.propagated_label, gt.propagated_confidence))
+
+    def weighted_prior(self, label: Tensor, confidence: Tensor) -> Tensor:
+        """What propagated labels ``[N]`` with a confidence ``[N]`` add to the pseudo-logits, ``[N, K]``."""
+        return self.prior_exponent * propagated_prior(label, confidence, self.num_real_classes)
 
     @property
     def pseudo_labels_from(self) -> str:

@@ -16,7 +16,6 @@ from ..config import ConfigError
 from ..evaluation.prediction_quality import class_ious, prediction_quality, quality_gap
 from ..heads import classify_points
 from ..heads.classified_points import evaluation_mode
-from ..pseudo_labels import propagated_prior
 from ..weak_labels import UNLABELED, WeakLabelDataset
 from ..weak_labels.unlabelled_codes import decoded
 from .second_view_hook import SecondViewHook
@@ -110,8 +109,8 @@ class PseudoLabelQualityHook(Hook):
                     unlabelled = torch.full((len(rows), ), UNLABELED, device=rows.device)
                     pseudo_logits = head.pseudo_labeler(rows, unlabelled)
                     if head.prior_exponent > 0:
-                        prior = propagated_prior(scan.propagated, scan.confidence, pseudo_logits.shape[1])
-                        pseudo_logits = pseudo_logits + head.prior_exponent * prior[scan.hidden].to(pseudo_logits)
+                        prior = head.weighted_prior(scan.propagated, scan.confidence)
+                        pseudo_logits = pseudo_logits + prior[scan.hidden].to(pseudo_logits)
                     logits.setdefault('pseudo_label', []).append(pseudo_logits)
         classes = torch.cat([scan.classes[scan.hidden] for scan in self._scans])
         scans = torch.cat([torch.full((int(scan.hidden.sum()), ), i) for i, scan in enumerate(self._scans)])

@@ -20,7 +20,7 @@ from .budgets import (
 )
 from .grid_subsampling import grid_subsample, voxel_coors, voxel_keys
 from .label_propagation import PropagatedLabels, propagate_labels
-from .mark_hidden_labels import HiddenLabels, MarkHiddenLabels, hidden_labels
+from .mark_hidden_labels import MarkHiddenLabels
 from .mask_writer import verify_masks, write_masks
 from .point_list_budget import PointListBudget
 from .propagate_weak_labels import PropagateWeakLabels
@@ -32,10 +32,10 @@ from .weak_indoor_patch_point_sample import WeakIndoorPatchPointSample
 from .weak_label_dataset import WeakLabelDataset, WeakScan
 
 __all__ = [
-    'BUDGETS', 'UNLABELED', 'ApplyWeakLabels', 'Budget', 'FrameBudget', 'GivenLabels', 'HiddenLabels',
-    'MarkHiddenLabels', 'PerClassBudget', 'PerScanBudget', 'PointBudget', 'PointListBudget', 'PropagateWeakLabels',
-    'PropagatedLabels', 'RatioBudget', 'ReadReport', 'ReadScan', 'Scan', 'ScribbleBudget', 'SpreadBudget',
-    'StoredMasks', 'WeakIndoorPatchPointSample', 'WeakLabelDataset', 'WeakScan', 'WholeFile', 'count_per_class',
-    'grid_subsample', 'hidden_labels', 'is_class', 'is_labelled', 'propagate_labels', 'scan_name', 'scan_rng',
-    'scans_of_batch', 'verify_masks', 'voxel_coors', 'voxel_keys', 'write_masks'
+    'BUDGETS', 'UNLABELED', 'ApplyWeakLabels', 'Budget', 'FrameBudget', 'GivenLabels', 'MarkHiddenLabels',
+    'PerClassBudget', 'PerScanBudget', 'PointBudget', 'PointListBudget', 'PropagateWeakLabels', 'PropagatedLabels',
+    'RatioBudget', 'ReadReport', 'ReadScan', 'Scan', 'ScribbleBudget', 'SpreadBudget', 'StoredMasks',
+    'WeakIndoorPatchPointSample', 'WeakLabelDataset', 'WeakScan', 'WholeFile', 'count_per_class', 'grid_subsample',
+    'is_class', 'is_labelled', 'propagate_labels', 'scan_name', 'scan_rng', 'scans_of_batch', 'verify_masks',
+    'voxel_coors', 'voxel_keys', 'write_masks'
 ]

@@ -34,7 +34,9 @@ class PropagateWeakLabels(BaseTransform):
         intensity_dim: column of the points that holds the strength of the echo; ``None`` to do without.
 
     Raises:
-        ValueError: for too many classes.
+        ValueError: for too many classes; for points without that column.
+
+    Source: see :func:`erda.weak_labels.propagate_labels`
     """
 
     def __init__(self, num_classes: int, cache_dir: str, intensity_dim: Optional[int] = None) -> None:
@@ -52,6 +54,9 @@ class PropagateWeakLabels(BaseTransform):
 
     def propagated(self, points: np.ndarray, labels: np.ndarray) -> PropagatedLabels:
         """What the labels ``[N]`` of points ``[N, C]`` suggest, from the cache if it has that, without costs."""
+        if (self.intensity_dim or 0) >= points.shape[1]:
+            raise DataError(f'propagation: intensity_dim={self.intensity_dim} is no column of points that have '
+                            f'{points.shape[1]}')
         seen = np.where(labels < 0, -1, labels).astype(np.int64)
         used = [0, 1, 2] if self.intensity_dim is None else [0, 1, 2, self.intensity_dim]
         digest = blake2b(VERSION + bytes([self.num_classes]) + points[:, used].tobytes() + seen.tobytes(),

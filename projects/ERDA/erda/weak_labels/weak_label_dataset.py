@@ -93,6 +93,9 @@ class WeakLabelDataset:
             seed=seed)
         self._report = ReadReport([], [])
         read = dict(type=ReadScan.__name__, dataset=self.dataset, on_unreadable=on_unreadable, report=self._report)
+        if not isinstance(propagation, (dict, type(None))):
+            raise ConfigError(f'WeakLabelDataset: propagation={propagation!r} must be dict(...); on a command line '
+                              'each entry is a setting of its own, such as ...dataset.propagation.intensity_dim=3')
         cache_dir = os.path.join(self._data_root, '.erda_cache', 'propagated')
         propagate = None if propagation is None else dict(
             type=PropagateWeakLabels.__name__, num_classes=len(self.metainfo['classes']),
