@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tiny_rooms
 import torch
+from test_clouds.described_folders import write_files_of
 from tiny_nuscenes import write_nuscenes
-from tiny_scans import write_scan
+from tiny_scans import REPOSITORY, write_scan
 
 import erda  # noqa: F401
 from erda.datasets.nuscenes import prepare_nuscenes
@@ -51,5 +52,7 @@ def roots(tmp_path_factory):
         'SemanticKittiDataset': kitti,
         'NuScenesSegDataset': nuscenes,
         'S3DISSegDataset': tiny_rooms.write_s3dis(tmp_path_factory.mktemp('s3dis')),
+        'PointCloudFolderDataset': write_files_of(
+            REPOSITORY / 'configs/_base_/aerial.yaml', tmp_path_factory.mktemp('aerial')),
         'ScanNetSegDataset': tiny_rooms.write_scannet(tmp_path_factory.mktemp('scannet')),
     }

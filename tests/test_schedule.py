@@ -51,6 +51,15 @@ def test_the_other_unit_is_refused(name, unit, other):
         set_length(cfg, 5, unit)
 
 
+def test_a_rise_of_one_step_is_refused():
+    cfg = one_cycle()
+    set_length(cfg, 10)
+    with pytest.raises(ConfigError, match=r'cannot rise within one step .*Give --steps 11\.'):
+        check_length(cfg)
+    set_length(cfg, 11)
+    assert check_length(cfg) is None
+
+
 def test_what_does_not_fit_together():
     assert check_length(one_cycle()) is None
     with pytest.raises(ConfigError, match=r'2000 steps long \(param_scheduler.0.total_steps\), the training 2001 '):

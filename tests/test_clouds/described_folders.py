@@ -37,6 +37,13 @@ def write_tiles(folder):
     return folder
 
 
+def write_files_of(description, folder):
+    """A tile, of all classes, for each file that a description names."""
+    for seed, name in enumerate(sum(read_description(description).splits.values(), [])):
+        write_las(folder / name, seed, classes=(2, 3, 4, 5, 6))
+    return folder
+
+
 def start(root, **wishes):
     wishes = Wishes(**wishes)
     starter = write_starter(inspect_for(root, wishes), wishes)

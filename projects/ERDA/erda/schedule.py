@@ -43,13 +43,16 @@ def check_length(cfg: Config) -> Optional[str]:
     Returns: a warning, if a schedule is longer than the training and so does not come to its end.
 
     Raises:
-        ConfigError: if a schedule is shorter than the training.
+        ConfigError: if a schedule is shorter than the training, or one that mmengine cannot divide.
     """
     unit, key, length = training_length(cfg)
     for place, schedule in _schedules(cfg, unit):
         total = schedule.get('total_steps')
         if total is None or not str(schedule['type']).startswith('OneCycle'):
             continue
+        if schedule.get('pct_start', 0.3) * total == 1:  # mmengine 0.10.7 divides by the length of the rise less one
+            raise ConfigError(f'The learning rate cannot rise within one step ({place}.total_steps {total}, pct_start '
+                              f'{schedule["pct_start"]}). Give --{unit} {total + 1}.')
         if total < length:
             raise ConfigError(f'The schedule of the learning rate is {total} {unit} long ({place}.total_steps), the '
                               f'training {length} (train_cfg.{key}). --{unit} {length} sets both.')

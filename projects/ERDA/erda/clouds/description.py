@@ -1,12 +1,14 @@
 """The description of a folder of point clouds: which classes, labels, features, files and blocks it is used with."""
+import itertools
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
+import numpy as np
 import yaml
 
 from ..files.data_error import DataError
 from .cloud_files import SUFFIXES, iter_point_cloud
-from .features import RGB, XYZ, colour_depth, find_field
+from .features import HEIGHT, RGB, XYZ, colour_depth, fields_of_feature, find_field
 from .las_classes import codes_of_classes, same_names
 
 DESCRIPTION = 'erda.yaml'
@@ -14,10 +16,11 @@ CONFIG = 'minkunet_erda.py'
 CACHE = '.erda_cache'
 RECORDS = '.erda_records'  # of the outputs that infer.py and propagate_labels.py have completed
 LEGEND = 'classes.csv'  # what infer.py writes beside labelled files
+SAMPLED_POINTS = 20_000  # of each part of a file, for its scale
 LabelValue = Union[int, str]  # words come from text tables
 SPLITS = ('train', 'val', 'test')
 ABOUT = ('title', 'paper', 'get', 'licence', 'not_checked')
-OF_FILE = 'of each file'  # the scale of colours that have 8 bits in one file and 16 in another
+OF_FILE = 'of each file'  # the scale of what has another unit in each, such as colours of 8 and 16 bits
 # For classes without one: told apart with any kind of colour vision, on white and on black. The first seven are Okabe
 # and Ito's, https://jfly.uni-koeln.de/color/, the others Paul Tol's, https://personal.sron.nl/~pault/.
 COLOURS = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (213, 94, 0), (204, 121, 167), (86, 180, 233), (240, 228, 66),
@@ -28,21 +31,22 @@ class Description(NamedTuple):
     """What ``erda.yaml`` says.
 
     Attributes:
-        root: folder of the file; all paths are relative to it.
+        root: folder that all paths are relative to, by default that of the file.
         classes: raw label values of each class; the position of a name is its class, 0 to K-1.
         colours: red, green, blue in 0 to 255 of each class.
         label_field: per-point field that holds the raw labels; ``None`` if clicks are all there is.
         unlabelled: raw values of points that nobody labelled: ERDA learns from them.
         void: raw values of points that nobody learns from.
         features: features of a point in their order, without the coordinates, which always come first.
-        scale: what a feature is divided by, except the colours if that is ``OF_FILE``.
+        scale: what a feature is divided by, except those where that is ``OF_FILE``.
         splits: files or glob patterns of each split.
         block_size: side of the square blocks that files are cut into, metres; ``None`` for whole files.
         overlap: width of what neighbouring blocks share, metres.
         clicks: files, folders or patterns of clicks; training then sees these labels and no others.
         click_radius: how far a click may be from its point, metres.
         columns: names of the columns of ``.bin`` files; ``None``: found out from their numbers.
-        colour_depth_of_file: whether colours are divided by the depth of the file itself, see :meth:`scale_of`.
+        scaled_by_file: features that each file has another scale for, see :meth:`scale_of`.
+        path: the file itself.
         about: what people should know of a public data set, texts by the names in ``ABOUT``.
     """
     root: Path
@@ -59,7 +63,8 @@ class Description(NamedTuple):
     clicks: Tuple[Path, ...] = ()
     click_radius: float = 0.5
     columns: Optional[Tuple[str, ...]] = None
-    colour_depth_of_file: bool = False
+    scaled_by_file: Tuple[str, ...] = ()
+    path: Path = Path(DESCRIPTION)
     about: Dict[str, str] = {}
 
     def files(self, split: str) -> List[str]:
@@ -69,13 +74,13 @@ class Description(NamedTuple):
             DataError: if the split has no files or a pattern matches no point cloud.
         """
         if not self.splits.get(split):
-            raise DataError(f'{self.root / DESCRIPTION}: splits has no {split!r}. List its files there.')
+            raise DataError(f'{self.path}: splits has no {split!r}. List its files there.')
         found: Set[str] = set()
         for pattern in self.splits[split]:
             if Path(pattern).is_absolute() or '..' in Path(pattern).parts:
-                raise DataError(f'{self.root / DESCRIPTION}: {pattern!r} must be relative to {self.root} and below it.')
+                raise DataError(f'{self.path}: {pattern!r} must be relative to {self.root} and below it.')
             if not (files := self.matching(pattern)):
-                raise DataError(f'{self.root / DESCRIPTION}: {pattern!r} of the split {split!r} is no file in '
+                raise DataError(f'{self.path}: {pattern!r} of the split {split!r} is no file in '
                                 f'{self.root} with a suffix of {", ".join(SUFFIXES)}. Correct it there.')
             found.update(files)
         return sorted(found)
@@ -93,7 +98,9 @@ class Description(NamedTuple):
         return codes_of_classes(numbers, numbers_among((*self.unlabelled, *self.void)), old_format)
 
     def scale_of(self, path: Path, columns: Optional[Sequence[str]] = None) -> Dict[str, float]:
-        """What the features of a file are divided by; reads it where that depends on its colours.
+        """What the features of a file are divided by; reads it where that depends on its values.
+
+        Colours are divided by 1, 255 or 65535, other features by what 99% of their values are below.
 
         Args:
             path: the file.
@@ -102,15 +109,23 @@ class Description(NamedTuple):
         Raises:
             PointCloudError: if it cannot be read.
         """
-        if not self.colour_depth_of_file:
+        if not self.scaled_by_file:
             return self.scale
-        largest: Dict[str, float] = {}
+        scale = dict(self.scale)
+        samples: Dict[str, List[np.ndarray]] = {}
         for chunk in iter_point_cloud(path, columns=columns or self.columns):
-            for colour in RGB:
-                if (own := find_field(chunk.fields, colour)) is not None and chunk.fields[own].dtype.kind != 'U':
-                    largest[own] = max(largest.get(own, 0), float(chunk.fields[own].max()))
-        # A file without colours is refused where its features are made.
-        return {**self.scale, 'rgb': colour_depth(largest)} if largest else self.scale
+            for name in itertools.chain(*map(fields_of_feature, self.scaled_by_file)):
+                own = find_field(chunk.fields, name)
+                if own is not None and chunk.fields[own].dtype.kind != 'U':
+                    samples.setdefault(name, []).append(_sample(chunk.fields[own], colour=name in RGB))
+        values = {name: np.concatenate(parts) for name, parts in samples.items()}
+        # A file that lacks a field is refused where its features are made.
+        if colours := {name: float(values[name].max()) for name in RGB if name in values}:
+            scale['rgb'] = colour_depth(colours)
+        for name in values.keys() - set(RGB):
+            scale[name] = float(np.percentile(values[name], 99)) if len(values[name]) else 0.
+            scale[name] = scale[name] if scale[name] > 0 else 1.
+        return scale
 
     def class_of_value(self) -> Dict[LabelValue, int]:
         """Class of each raw label value that has one, K for void and K + 1 for unlabelled."""
@@ -120,13 +135,25 @@ class Description(NamedTuple):
         return known
 
 
+def _sample(values: np.ndarray, colour: bool) -> np.ndarray:
+    """What of a chunk decides the scale: the largest value of a colour, some finite values of another feature."""
+    if colour:
+        return values.max(keepdims=True)
+    some = values[::max(len(values) // SAMPLED_POINTS, 1)]
+    return some[np.isfinite(some)]
+
+
 def numbers_among(values: Iterable[LabelValue]) -> List[int]:
     """The values that are numbers."""
     return [value for value in values if isinstance(value, int)]
 
 
-def read_description(path: Path) -> Description:
+def read_description(path: Path, root: Optional[Path] = None) -> Description:
     """Read and check ``erda.yaml``.
+
+    Args:
+        path: the file.
+        root: folder that its paths are relative to; its own by default.
 
     Raises:
         DataError: if it is missing or no YAML, has an unknown or missing key, or contradicts itself.
@@ -140,24 +167,24 @@ def read_description(path: Path) -> Description:
         raise DataError(f'{path} is not YAML: {error}') from error
     check = _Checker(path, content)
     classes = check.classes()
-    colours = check.get('colours', dict, {})
+    colours, scale = check.get('colours', dict, {}), check.get('scale', dict, {})
     description = Description(
-        root=path.parent,
+        root=root or path.parent,
         classes=classes,
         colours=[check.colour(colours, name, i) for i, name in enumerate(classes)],
         label_field=check.get('label_field', str),
         unlabelled=tuple(check.label_values('unlabelled', content.get('unlabelled'))),
         void=tuple(check.label_values('void', content.get('void'))),
         features=tuple(name for name in check.strings('features', content.get('features')) if name != XYZ),
-        scale={name: check.positive(f'scale of {name}', value)
-               for name, value in check.get('scale', dict, {}).items() if (name, value) != ('rgb', OF_FILE)},
+        scale={name: check.positive(f'scale of {name}', value) for name, value in scale.items() if value != OF_FILE},
         splits={name: check.strings(name, value) for name, value in check.get('splits', dict, {}).items()},
         block_size=check.positive_or_none('block_size', content.get('block_size')),
         overlap=check.positive_or_none('overlap', content.get('overlap') or None) or 0.,
-        clicks=tuple(path.parent / each for each in check.strings('clicks', content.get('clicks'))),
+        clicks=tuple((root or path.parent) / each for each in check.strings('clicks', content.get('clicks'))),
         click_radius=check.positive_or_none('click_radius', content.get('click_radius')) or 0.5,
         columns=tuple(check.strings('columns', content.get('columns'))) or None,
-        colour_depth_of_file=check.get('scale', dict, {}).get('rgb') == OF_FILE,
+        scaled_by_file=tuple(name for name, value in scale.items() if value == OF_FILE),
+        path=path,
         about={str(name): check.text(f'about {name}', value) for name, value in check.get('about', dict, {}).items()})
     check.consistent(description)
     return description
@@ -171,7 +198,7 @@ class _Checker:
         if not isinstance(content, dict):
             raise self.error('it must be a mapping with the keys classes, splits, ...')
         self.content = content
-        keys = [key for key in Description._fields if key not in ('root', 'colour_depth_of_file')]
+        keys = [key for key in Description._fields if key not in ('root', 'scaled_by_file', 'path')]
         if unknown := sorted(map(str, set(content) - set(keys))):
             raise self.error(f'unknown key {", ".join(unknown)}. The keys are {", ".join(keys)}')
 
@@ -241,8 +268,10 @@ class _Checker:
             raise self.error(f'splits has {sorted(map(str, unknown))[0]}. They are {", ".join(SPLITS)}')
         if unknown := set(description.about) - set(ABOUT):
             raise self.error(f'about has {sorted(unknown)[0]}. It may have {", ".join(ABOUT)}')
-        if unknown := set(description.scale) - set(description.features):
+        if unknown := {*description.scale, *description.scaled_by_file} - set(description.features):
             raise self.error(f'scale has {sorted(map(str, unknown))[0]}, which is not among the features')
+        if HEIGHT in description.scaled_by_file:
+            raise self.error(f'scale of {HEIGHT} is metres in every file; give a number')
         if len(set(description.features)) < len(description.features):
             raise self.error('features has a name twice')
         if description.label_field is None and not description.clicks:

@@ -49,7 +49,7 @@ class PointCloudFolderDataset(Seg3DDataset):
 
     Args:
         data_root: folder of the files.
-        ann_file: the description in it.
+        ann_file: the description in it, or an absolute path. What it names is below ``data_root`` all the same.
         split: ``'train'``, ``'val'`` or ``'test'``.
         test_mode: as in every data set of mmdet3d.
         cache_dir: another place for the blocks, for a ``data_root`` that cannot be written.
@@ -69,7 +69,7 @@ class PointCloudFolderDataset(Seg3DDataset):
                  **kwargs) -> None:
         self.split = split
         self.test_mode = test_mode  # the base class asks for the label mapping before it sets this
-        self.description = read_description(Path(data_root) / ann_file)
+        self.description = read_description(Path(data_root) / ann_file, Path(data_root))
         self.cache_dir = Path(cache_dir or self.description.root / CACHE)
         classes = list(self.description.classes)
         super().__init__(

@@ -38,7 +38,7 @@ def inspect_public(root: Path, name: str) -> FolderReport:
     Raises:
         DataError: if there is no such description, files are missing, or files cannot be used.
     """
-    description = read_description(public_description(name))._replace(root=root)
+    description = read_description(public_description(name), root)
     if not root.is_dir():
         raise DataError(f'{root} is not a folder. {_how_to_get(description)}')
     if missing := missing_files(description):

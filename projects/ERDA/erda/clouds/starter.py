@@ -152,7 +152,7 @@ def _own_description(report: FolderReport, wishes: Wishes, remarks: List[str]) -
               '# Points that nothing is learnt from, such as noise.', f'void: {_text(void)}', '',
               f'# Besides the coordinates, any numeric field, rgb and {HEIGHT} (approximate).',
               f'features: [{", ".join([XYZ, *features])}]',
-              f'# What a feature is divided by; {OF_FILE}: 1, 255 or 65535 as it needs.',
+              f'# What a feature is divided by. {OF_FILE}: colours by 1, 255 or 65535, others by what 99% are below.',
               f'scale: {{{", ".join(f"{name}: {value}" for name, value in scale.items())}}}', '',
               '# Files or glob patterns.', 'splits:']
     for split, files in _splits(report, wishes, remarks).items():

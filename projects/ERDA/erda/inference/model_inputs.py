@@ -107,7 +107,8 @@ class FolderInputs(ModelInputs):
     def __init__(self, dataset: dict) -> None:
         super().__init__(dataset['pipeline'])
         try:
-            description = read_description(Path(dataset['data_root']) / dataset.get('ann_file', 'erda.yaml'))
+            root = Path(dataset['data_root'])
+            description = read_description(root / dataset.get('ann_file', 'erda.yaml'), root)
         except DataError as error:
             raise InferenceError(str(error).removesuffix('.')) from error
         self.description, self._scale_of = description, description.scale_of
