@@ -1,4 +1,4 @@
-"""What a description says of files and folders that it does not lie beside, and of scales that files have of their own."""
+"""What a description says of files that it does not lie beside, and of scales that files have of their own."""
 import laspy
 import numpy as np
 import pytest
