@@ -30,7 +30,7 @@ from erda.inference.class_codes import output_codes, write_legend
 from erda.inference.errors import InferenceError
 from erda.inference.file_batch import Advance, Say, begin_batch, end_with, label_files
 from erda.inference.file_pairs import file_pairs
-from erda.inference.given_clicks import clicks_of_files
+from erda.inference.given_clicks import clicks_of_config, clicks_of_files
 from erda.inference.label_file import AS_PREDICTED, Outputs, Refinement, label_file
 from erda.inference.processes import this_process
 from erda.inference.segmentor import Segmentor
@@ -47,10 +47,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--probabilities', action='store_true', help='also write the probability of each class')
     parser.add_argument('--prefix', default='', help='what the names of new fields begin with, such as erda_')
     add_columns_argument(parser)
-    parser.add_argument('--clicks', type=Path, nargs='+', default=[], metavar='PATH',
-                        help='labelled points, tables or folders, which become a prior along surfaces')
-    parser.add_argument('--prior-exponent', type=float, default=AS_PREDICTED.prior_exponent, metavar='BETA',
-                        help='probabilities are multiplied by the prior to this power (default: %(default)s)')
+    parser.add_argument('--clicks', type=Path, nargs='+', metavar='PATH',
+                        help='labelled points, tables or folders, which become a prior along surfaces (default: those '
+                        'that the network was trained with, if the config has a prior)')
+    parser.add_argument('--prior-exponent', type=float, metavar='BETA',
+                        help='probabilities are multiplied by the prior to this power; 0: no prior (default: the '
+                        f"config's decode_head.prior_exponent, or {AS_PREDICTED.prior_exponent} with --clicks)")
     parser.add_argument('--views', type=int, default=1, metavar='N',
                         help='average the probabilities over N turns of each block; N times the work')
     parser.add_argument('--smooth', action='store_true', help='average the probabilities along surfaces')
@@ -65,7 +67,7 @@ def parse_args() -> argparse.Namespace:
         parser.error('--block-size and --max-points must be positive, --overlap not negative')
     if not re.fullmatch(r'\w*', args.prefix, flags=re.ASCII):
         parser.error('--prefix may have letters, digits and _')
-    if args.prior_exponent < 0:
+    if (args.prior_exponent or 0) < 0:
         parser.error('--prior-exponent must not be negative')
     if args.views < 1:
         parser.error('--views must be at least 1')
@@ -78,6 +80,19 @@ def check_device(device: str) -> None:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         stop(f'--device {device} cannot be used here: {str(error).splitlines()[0]}')
+
+
+def use_prior_of_training(args: argparse.Namespace, cfg: Config) -> None:
+    """Fill in what nobody has said of clicks and their weight: as in the training, and as ``tools/test.py`` does it."""
+    of_training = cfg.model.decode_head.get('prior_exponent', 0.0)
+    if args.prior_exponent is None:
+        args.prior_exponent = of_training or AS_PREDICTED.prior_exponent
+        if args.clicks is None and of_training:
+            args.clicks = list(clicks_of_config(cfg))
+            if args.clicks:
+                print(f'The clicks of the training count as well, to the power {of_training:g}: '
+                      f'{", ".join(map(str, args.clicks))}. Without them: --prior-exponent 0')
+    args.clicks = args.clicks or [] if args.prior_exponent else []
 
 
 def settings(args: argparse.Namespace, cfg: Config) -> Dict[str, Any]:
@@ -106,6 +121,7 @@ def main() -> None:
         device = f'cuda:{process.on_machine}' if args.device == 'cuda' and process.waits else args.device
         check_device(device)
         cfg = load_config(args.config, cfg_options=args.cfg_options)
+        use_prior_of_training(args, cfg)
         batch = begin_batch(pairs, BatchRecords(args.out, settings(args, cfg)), process, args.overwrite)
         if not batch.left:
             end_with([], batch)

@@ -63,7 +63,13 @@ def test_from_files_without_a_label(tmp_path):
         writer.writerows({**row, 'class': names[truth[row['file']][int(row['index'])]]} for row in rows)
     said = succeeds('tools/train.py', folder / 'minkunet_erda.py', '--work-dir', tmp_path / 'work', '--steps', 2)
     assert 'Labelled points' in said and 'hits no point' not in said
-    succeeds('tools/infer.py', folder / 'minkunet_erda.py', tmp_path / 'work/iter_2.pth', folder, '-o', out)
+    infer = 'tools/infer.py', folder / 'minkunet_erda.py', tmp_path / 'work/iter_2.pth', folder, '-o'
+    said = succeeds(*infer, out)
+    assert f'The clicks of the training count as well, to the power 0.5: {folder / "clicks"}.' in said
+    alone = tmp_path / 'network_alone'
+    assert 'count as well' not in succeeds(*infer, alone, '--prior-exponent', 0)
+    confidence = [laspy.read(labelled / 'tile_0.laz').confidence for labelled in (out, alone)]
+    assert confidence[0].mean() > confidence[1].mean() + 0.1, 'a network of two steps knows less than the clicks'
     assert (out / 'classes.csv').read_text() == 'code,class\n2,ground\n5,tree\n64,roof\n'
     assert set(np.unique(laspy.read(out / 'tile_1.laz').classification)) <= {2, 64, 5}
 

@@ -3,14 +3,29 @@ import logging
 from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Sequence
 
+from mmengine.config import Config
 from mmengine.logging import print_log
 
 from ..clouds.click_files import ClickClasses, find_click_files, read_clicks
 from ..clouds.clicks import ClickedPoints, clicked_points_of, files_of_splits, numbered_points
-from ..clouds.description import Description
+from ..clouds.description import DESCRIPTION, Description, read_description
+from ..clouds.folder_dataset import PointCloudFolderDataset
 from ..weak_labels.click_labels import Click, click_complaints
 
 CLICK_RADIUS = Description(Path(), {}, []).click_radius  # where no description says it
+
+
+def clicks_of_config(cfg: Config) -> Sequence[Path]:
+    """Tables, folders or patterns of the clicks that a config trains with; none without a described folder.
+
+    Raises:
+        DataError: if the description cannot be read.
+    """
+    dataset = cfg.get('test_dataloader', {}).get('dataset', {})
+    if dataset.get('type') != PointCloudFolderDataset.__name__:
+        return ()
+    root = Path(dataset.data_root)
+    return read_description(root / dataset.get('ann_file', DESCRIPTION), root).clicks
 
 
 def clicks_of_files(tables: Iterable[Path], classes: ClickClasses, sources: Iterable[Path],
