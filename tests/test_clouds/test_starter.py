@@ -101,10 +101,11 @@ def test_eight_bit_colours_in_sixteen_bits(tmp_path):
     assert start(tmp_path)[0].scale['rgb'] == 255
 
 
-def test_large_files_get_blocks(tmp_path):
-    write_las(tmp_path / 'a.las', size=300)
+@pytest.mark.parametrize('per_square_metre, block_size', [(4, 50), (1, 100)])
+def test_large_files_get_blocks(tmp_path, per_square_metre, block_size):
+    write_las(tmp_path / 'a.las', size=300, count=per_square_metre * 300 ** 2)
     description, _ = start(tmp_path)
-    assert description.block_size == 50 and description.overlap == 5
+    assert description.block_size == block_size and description.overlap == block_size / 10
 
 
 def test_clicks_beside_labels_that_stay(root):

@@ -18,7 +18,8 @@ from .public_sets import doubts, inspect_public, public_description
 
 CLICKS = 'clicks'  # where rounds of clicks go if the user names no other place
 VOXELS_PER_BLOCK_SIDE = 100
-LARGEST_VOXEL = 0.5  # metres
+FINE_VOXEL = 0.5  # metres; larger ones only where points are farther apart than that
+LARGEST_VOXEL = 3.0  # metres; where points are farther apart, the unit is hardly metres
 
 
 class Wishes(NamedTuple):
@@ -287,7 +288,9 @@ def _spacing(report: FolderReport) -> float:
 
 
 def _voxel_size(report: FolderReport) -> float:
-    return min(max(round(2 * _spacing(report), 2), 0.05), LARGEST_VOXEL)
+    spacing = _spacing(report)
+    coarsest = max(FINE_VOXEL, math.ceil(10 * spacing) / 10)
+    return min(max(round(2 * spacing, 2), 0.05), coarsest, LARGEST_VOXEL)
 
 
 def _block_size(report: FolderReport) -> Optional[float]:
