@@ -41,6 +41,8 @@ def parse_args() -> argparse.Namespace:
     command.add_argument('--config', required=True, help='its config file, as seen from the root of the repository')
     command.add_argument('--dataset', required=True, help='name of the data that it was trained and tested on')
     command.add_argument('--collection', default='ERDA', help='collection of the metafile (default: %(default)s)')
+    command.add_argument('--attribution', default='', metavar='TEXT',
+                         help='whom the data must be credited to, and its licence')
     command.add_argument('--metrics', type=Path, metavar='FILE', help='metrics.json of tools/test.py --out')
     command.add_argument('-o', '--out', type=Path, metavar='DIR', help='folder to write (default: that of CHECKPOINT)')
     command.add_argument('--url', default='', help='folder the files will be downloaded from; by default they belong '
@@ -63,6 +65,8 @@ def list_models(args: argparse.Namespace, metafile: Metafile) -> None:
         place = ('in the repository' if not file.is_remote else
                  'downloaded' if local_path(file, metafile).is_file() else 'to be downloaded')
         print(f'{SCHEME}{model.name}\n  {model.config}\n  {file.size / 1e6:.1f} MB, {place}')
+        if model.attribution:
+            print(f'  data: {model.attribution}')
         for dataset, metrics in model.results.items():
             print(f'  {dataset}: ' + ', '.join(f'{metric} {value}' for metric, value in metrics.items()))
 
@@ -106,7 +110,8 @@ def publish_model(args: argparse.Namespace, metafile: Metafile) -> None:
         except ValueError:
             stop(f'{folder} is not below {metafile.path.parent}. Write there with --out, or say with --url where the '
                  'files will be.')
-    model = Description(args.name, Path(args.config).as_posix(), args.dataset, args.collection, args.metrics)
+    model = Description(args.name, Path(args.config).as_posix(), args.dataset, args.collection, args.attribution,
+                        args.metrics)
     if args.write and args.name in metafile.models:
         stop(f'{metafile.path} has a model {args.name} already. Delete its entry, or choose another name.')
     published = publish(args.checkpoint, model, folder, address)

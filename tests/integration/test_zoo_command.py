@@ -42,12 +42,14 @@ def test_weights_in_the_repository(run, tmp_path):
     checkpoint = write_checkpoint(tmp_path)
     assert 'lists no models yet' in run('zoo.py', 'list')[1]
     metrics = write_metrics(tmp_path / 'metrics.json', checkpoint, miou=0.41)
-    publish = ['zoo.py', 'publish', checkpoint, *MODEL, '--out', tmp_path / 'weights', '--metrics', metrics, '--write']
+    publish = ['zoo.py', 'publish', checkpoint, *MODEL, '--out', tmp_path / 'weights', '--metrics', metrics, '--write',
+               '--attribution', 'the makers of streets, open licence 2.0']
     status, out, err = run(*publish)
     assert status == 0 and 'erda://model is in' in out, err
     assert run(*publish)[0] == 2
     status, out, _ = run('zoo.py', 'list')
     assert MINKUNET in out and 'streets: mIoU 41.0' in out and 'in the repository' in out
+    assert 'data: the makers of streets, open licence 2.0' in out
     slim, plain = sorted((tmp_path / 'weights').iterdir(), key=lambda path: path.suffix)
     assert run('zoo.py', 'download', 'model')[1].strip() == str(slim)
     assert run('zoo.py', 'download', 'model', '--safetensors')[1].strip() == str(plain)

@@ -1,5 +1,7 @@
 import pytest
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from tiny_scans import REPOSITORY
 
 from erda.files.digest import sha256
 from erda.weak_labels import WeakLabelDataset, write_masks
@@ -36,6 +38,7 @@ def test_all_labels():
 
 
 def test_stored_masks_have_a_checksum(tmp_path, semantickitti):
+    init_default_scope('mmdet3d')
     cfg = Config.fromfile('projects/ERDA/configs/minkunet_erda_1pct_mini.py').train_dataloader.dataset
     cfg.dataset.data_root = str(semantickitti)
     cfg.pop('type')
@@ -58,3 +61,8 @@ def test_where_it_ran_is_left_out():
     config = dict(optimizer=dict(lr=0.1), vis=[dict(type='LocalVisBackend')])
     written = text(dict(type='KittiDataset'), **config, work_dir='/home/me/runs', launcher='slurm', resume=True)
     assert without_run_settings(written) == text(dict(type='KittiDataset'), **config)
+
+
+def test_folders_of_the_repository_are_relative_to_it():
+    written = text(dict(data_root='data/tiles', ann_file=f'{REPOSITORY}/configs/_base_/aerial.yaml'))
+    assert without_run_settings(written) == text(dict(data_root='data/tiles', ann_file='configs/_base_/aerial.yaml'))

@@ -9,6 +9,7 @@ from ..files.whole_file import write_whole
 from ..own_configs import ROOT
 from .errors import CheckpointError
 
+ATTRIBUTION = 'Attribution'  # in Metadata
 METAFILE = ROOT / 'projects/ERDA/metafile.yml'
 EMPTY = re.compile(r'^Models: \[\]$', re.MULTILINE)
 
@@ -44,11 +45,13 @@ class ZooModel(NamedTuple):
         config: path of its config, relative to the root of the repository.
         files: at least one; ``erda://NAME`` is the first.
         results: metrics in percent by name, of each data set.
+        attribution: whom the data must be credited to, and its licence.
     """
     name: str
     config: str
     files: Tuple[WeightsFile, ...]
     results: Dict[str, Dict[str, float]]
+    attribution: str = ''
 
 
 class Metafile(NamedTuple):
@@ -141,4 +144,5 @@ def _model(entry: dict) -> ZooModel:
     if not files:
         raise ValueError(f'Weights of {entry["Name"]}')
     results = {result['Dataset']: dict(result['Metrics']) for result in entry.get('Results') or []}
-    return ZooModel(entry['Name'], entry['Config'], tuple(files), results)
+    attribution = str((entry.get('Metadata') or {}).get(ATTRIBUTION, ''))
+    return ZooModel(entry['Name'], entry['Config'], tuple(files), results, attribution)

@@ -15,6 +15,7 @@ from ..files.metrics_file import read_metrics
 from ..files.whole_file import write_whole
 from .checkpoint_file import META, SAFETENSORS, read_checkpoint
 from .errors import CheckpointError
+from .metafile import ATTRIBUTION
 from .training_config import label_record, without_run_settings
 
 NAME = re.compile(r'[a-z0-9_]+([.-][a-z0-9_]+)*')  # mim finds nothing with capital letters
@@ -29,12 +30,14 @@ class Description(NamedTuple):
         config: path of its config, relative to the root of the repository.
         dataset: name of the data it was trained and tested on.
         collection: one of the metafile.
+        attribution: whom the data must be credited to, and its licence.
         metrics: file that ``tools/test.py --out`` has written for this checkpoint, if there are results.
     """
     name: str
     config: str
     dataset: str
     collection: str = 'ERDA'
+    attribution: str = ''
     metrics: Optional[Path] = None
 
 
@@ -85,7 +88,11 @@ def publish(checkpoint: str, model: Description, folder: Path, address: str = ''
         'Name': model.name,
         'In Collection': model.collection,
         'Config': model.config,
-        'Metadata': {'Training Data': model.dataset, **_labels(meta['labels'])},
+        'Metadata': {
+            'Training Data': model.dataset,
+            **({ATTRIBUTION: model.attribution} if model.attribution else {}),
+            **_labels(meta['labels']),
+        },
         'Results': results,
         'Weights': [f'{address.rstrip("/")}/{path.name}' if address else path.name for path in files],
         'Files': entry_files,

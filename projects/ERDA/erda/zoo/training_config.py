@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Iterator, Optional
 
 from ..files.digest import sha256
+from ..own_configs import ROOT
 from ..weak_labels import StoredMasks
 from ..weak_labels.stored_masks import MANIFEST
 from .errors import CheckpointError
@@ -14,12 +15,15 @@ RUN_SETTINGS = {'launcher', 'resume', 'work_dir'}
 
 
 def without_run_settings(text: str) -> str:
-    """The text of a config as mmengine stores it, without the lines that name a folder of the machine."""
+    """The text of a config as mmengine stores it, without the folders of the machine: those of the run are left out.
+
+    Paths below the root of this repository become relative to it.
+    """
     lines = text.splitlines(keepends=True)
     for node in reversed(_assignments(text)):
         if node.targets[0].id in RUN_SETTINGS:
             del lines[node.lineno - 1:node.end_lineno]
-    return ''.join(lines)
+    return ''.join(lines).replace(f"'{ROOT.as_posix()}/", "'")
 
 
 def label_record(text: str) -> Optional[dict]:
