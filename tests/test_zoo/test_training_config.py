@@ -65,4 +65,5 @@ def test_where_it_ran_is_left_out():
 
 def test_folders_of_the_repository_are_relative_to_it():
     written = text(dict(data_root='data/tiles', ann_file=f'{REPOSITORY}/configs/_base_/aerial.yaml'))
-    assert without_run_settings(written) == text(dict(data_root='data/tiles', ann_file='configs/_base_/aerial.yaml'))
+    published = without_run_settings(written)
+    assert "ann_file='configs/_base_/aerial.yaml'" in published and str(REPOSITORY) not in published
