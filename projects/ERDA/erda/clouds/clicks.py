@@ -1,5 +1,6 @@
 """Clicks on the files of a folder, found without holding a whole file."""
 import io
+import functools
 import logging
 from pathlib import Path
 from typing import Dict, Iterable, NamedTuple, Optional, Sequence, Tuple
@@ -102,7 +103,7 @@ def clicked_points(description: Description, clicks: FolderClicks, files: Dict[s
     for complaint in click_complaints(all_resolved, names):
         print_log(complaint, logger='current', level=logging.WARNING)
     if with_table:
-        print_log(_as_text(click_table(all_resolved, names, clicks.skipped)), logger='current')
+        _log_once(_as_text(click_table(all_resolved, names, clicks.skipped)))
     if not any(len(points.index) for points in found.values()):
         raise DataError(f'{", ".join(map(str, description.clicks))}: no click labels a point of '
                         f'{", ".join(list(files)[:3])}{", ..." if len(files) > 3 else ""}. Click there, or check '
@@ -124,6 +125,12 @@ def clicked_points_of(clicks: Sequence[Click], points: Iterable[NumberedPoints],
         index, resolved = _resolve(clicks, points, radius)
     labelled = resolved.labels >= 0
     return ClickedPoints(index[labelled], resolved.labels[labelled]), resolved
+
+
+@functools.lru_cache(maxsize=None)
+def _log_once(text: str) -> None:
+    """A test builds the training data several times over."""
+    print_log(text, logger='current')
 
 
 def _as_text(table: Table) -> str:
