@@ -27,7 +27,8 @@ NETWORKS = dict(
     PointNet2SAMSG='PointNet++ (MSG)',
     PointTransformer='Point Transformer',
     PointTransformerV3='Point Transformer V3',
-    RandLANet='RandLA-Net')
+    RandLANet='RandLA-Net',
+    CloserLook3D='CloserLook3D')
 
 CONFIGS = """\
 A config is called `NETWORK_METHOD_BUDGET`, with the data behind it where that is not SemanticKITTI:
@@ -40,8 +41,8 @@ A config is called `NETWORK_METHOD_BUDGET`, with the data behind it where that i
 - On SemanticKITTI scans are mixed, by LaserMix and PolarMix. Not so with `minkunet18`, `mini` and `synthetic`, nor with
   [a fragment](../tutorials/own_config.md#mixed-scans-or-not).
 
-All inherit mmdet3d's own recipe, but for [networks that it lacks](../background/point_transformers.md) and RandLA-Net,
-which has [that of the ERDA paper](../guides/paper_protocol.md) on S3DIS. S3DIS is tested on area 5.
+All inherit mmdet3d's own recipe, but for [networks that it lacks](../background/point_transformers.md). RandLA-Net and
+CloserLook3D have [that of the ERDA paper](../guides/paper_protocol.md) on S3DIS. S3DIS is tested on area 5.
 
 Another budget of the same kind is an option of the command line. The last column has it for each config, with
 `train_dataloader.dataset.` to be put in front:

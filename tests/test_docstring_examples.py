@@ -8,6 +8,7 @@ import pytest
 import erda
 
 MODULES = (
+    'backbones.kernel_points',
     'backbones.local_feature_aggregation',
     'backbones.patches',
     'backbones.serialization',
@@ -41,6 +42,7 @@ MODULES = (
     'ops.unique_coors',
     'pseudo_labels.cosine_similarity',
     'pseudo_labels.propagated_prior',
+    'sampling.grid_pyramid',
     'sampling.point_pyramid',
     'sampling.regular_sampling',
     'voxelization.voxel_labels',

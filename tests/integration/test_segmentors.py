@@ -6,6 +6,7 @@ import torch
 from integration.tiny_configs import tiny_config
 from mmdet3d.models.decode_heads import PointNet2Head
 from mmdet3d.registry import MODELS
+from mmdet3d.structures import Det3DDataSample
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
@@ -16,7 +17,7 @@ from erda.weak_labels import UNLABELED
 CONFIGS = ['minkunet_erda_1pct', 'spvcnn_erda_1pct', 'ptv3_erda_1pct', 'cylinder3d_erda_1pct',
            'pointnet2_ssg_erda_1pct_s3dis', 'pointnet2_msg_erda_1pct_s3dis', 'dgcnn_erda_1pct_s3dis',
            'paconv_erda_1pct_s3dis', 'ptv1_erda_1pct_s3dis',
-           'randlanet_erda_1pct_s3dis']
+           'randlanet_erda_1pct_s3dis', 'closerlook3d_erda_1pct_s3dis']
 
 
 def load(name, roots):
@@ -73,6 +74,39 @@ def test_a_batch_with_hardly_a_label_trains(cfg, labels):
     supervised = sum(value for key, value in losses.items()
                      if key.split('.')[-1] in ('loss_sem_seg', 'loss_ce', 'loss_lovasz'))
     assert (supervised > 0) == (labels > 0)
+
+
+def test_unequal_scans_few_points_and_points_in_one_place(cfg):
+    """In one batch, where a network takes that; sliding windows need a scan as large as one of them."""
+    batch = next(iter(Runner.build_dataloader(cfg.val_dataloader)))
+    whole, = batch['inputs']['points']
+    model = MODELS.build(cfg.model)
+    torch.nn.init.normal_(model.decode_head.conv_seg.weight)
+    few, one, same = whole[::20], whole[:1], whole[:1].expand(50, -1)
+    if cfg.model.get('test_cfg', {}).get('mode') == 'slide':
+        found = [*logits_of_scans(model, [few, whole[::7]]), *slide_windows(model, same)]
+        scans = [few, whole[::7], same]
+    else:
+        scans = [few, one, same, whole[::7]]
+        found = logits_of_scans(model, scans)
+    for scan, logits_of_scan in zip(scans, found):
+        assert logits_of_scan.shape == (model.decode_head.num_classes, len(scan)) and logits_of_scan.isfinite().all()
+    alike = found[2]
+    assert torch.allclose(alike, alike[:, :1].expand_as(alike), atol=1e-4)
+
+
+def logits_of_scans(model, scans):
+    """``[K, N_i]`` of each of the scans ``[N_i, C]`` of a batch."""
+    torch.manual_seed(1)  # sliding windows are filled up at random
+    batch = dict(inputs=dict(points=scans), data_samples=[Det3DDataSample() for _ in scans])
+    with torch.no_grad():
+        return [sample.pts_seg_logits.pts_seg_logits for sample in model.eval().test_step(batch)]
+
+
+def slide_windows(model, points):
+    """``[1, K, N]`` of points ``[N, 6]`` that are a window themselves."""
+    with torch.no_grad():
+        return model.eval().encode_decode(torch.cat([points, points[:, :3]], 1)[None], [])
 
 
 def test_logit_of_void_takes_no_part_in_erda(roots):

@@ -44,6 +44,11 @@ NETWORKS = {
         'model.decode_head': dict(in_channels=8, channels=8),
         'model.test_cfg': dict(voxel_size=0.1, num_points=256, votes=0.1, batch_size=4),
     },
+    'closerlook3d': {
+        'model.backbone': dict(channels=12, num_neighbors=(4, 4), voxel_size=0.2, radius=0.5),
+        'model.decode_head.channels': 6,
+        'model.test_cfg': dict(voxel_size=0.1, num_points=256, votes=0.1, batch_size=4),
+    },
     'dgcnn': {'model.backbone.num_samples': (8,) * 3},
 }
 
@@ -75,5 +80,7 @@ def tiny_config(name: str, root: Path, *fragments: str, **changes) -> Config:
             transform.update(num_points=256)
         elif transform['type'] == 'NeighborTables':
             transform.update(ratios=cfg.model.backbone.ratios)
+        elif transform['type'] == 'GridNeighborTables':
+            transform.update({key: cfg.model.backbone[key] for key in ('num_neighbors', 'voxel_size', 'radius')})
     cfg.merge_from_dict(changes)
     return cfg

@@ -1,9 +1,11 @@
 import numpy as np
+import pytest
 import torch
 from mmdet3d.registry import TRANSFORMS
 from mmengine.dataset import pseudo_collate
 
-from erda.sampling import PointPyramid, point_pyramid
+from erda.config import ConfigError
+from erda.sampling import PointPyramid, grid_pyramid, point_pyramid
 from erda.voxelization import WeakSegDataPreprocessor
 
 
@@ -38,3 +40,13 @@ def test_the_data_preprocessor_hands_them_on():
     for index, sample in enumerate(samples):
         assert torch.equal(batch['inputs']['pyramid'].nearest[1][index], sample['inputs']['pyramid'].nearest[1])
         assert torch.equal(batch['inputs']['points'][index], sample['inputs']['points'])
+
+
+def test_neighbours_on_grids():
+    settings = dict(voxel_size=0.1, radius=0.3, num_neighbors=(4, 6))
+    inputs = TRANSFORMS.build(dict(type='GridNeighborTables', **settings))(packed())['inputs']
+    expected = grid_pyramid(inputs['points'][:, :3].numpy(), **settings)
+    for tables, others in zip(inputs['pyramid'], expected):
+        assert all(torch.equal(*pair) for pair in zip(tables, others, strict=True))
+    with pytest.raises(ConfigError, match='radius=0.1'):
+        TRANSFORMS.build(dict(type='GridNeighborTables', voxel_size=0.1, radius=0.1))

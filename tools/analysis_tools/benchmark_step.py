@@ -2,8 +2,10 @@
 """Time and memory of a training step of several configs, on the same batches and in turn: load hits all alike.
 
 The batches are those of the first config's training data or, with --points, a made surface, each point one voxel: any
-number of points and classes, for MinkUNet. On the CPU, time is processor time of one thread, into which other processes
-do not count.
+number of points and classes, for MinkUNet. With --own-data each config has its own, for networks that take different
+data: what is compared then is points a second, of training steps and of predictions without votes or overlap. The
+neighbours that a data loader finds are not in the time. On the CPU, time is processor time of one thread, into which
+other processes do not count.
 """
 import argparse
 import itertools
@@ -27,6 +29,7 @@ from erda.files.progress import track
 
 WARM_UP = 2  # steps
 COLUMNS = ('config', 'ms', 'time ratio', 'peak memory MB', 'memory ratio')
+OWN_COLUMNS = ('config', 'parameters', 'points of a batch', 'points a second, training', 'points a second, prediction')
 
 
 def main() -> None:
@@ -35,14 +38,19 @@ def main() -> None:
     parser.add_argument('--steps', type=int, default=20, help='timed steps of each config')
     parser.add_argument('--points', type=int, nargs='+', help='of a batch of two made scans, 1%% of them labelled')
     parser.add_argument('--classes', type=int, nargs='+', default=[20], help='with --points (default: 20)')
+    parser.add_argument('--own-data', action='store_true', help='each config on its own training data')
     parser.add_argument('--markdown', action='store_true', help='print Markdown as well')
     args = parser.parse_args()
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     torch.set_num_threads(1)
+    if args.points and args.own_data:
+        stop('--own-data takes the points of each config: leave out --points')
     if args.points and min(args.points) < 200:
         stop(f'--points {min(args.points)}: at least 200, so that both scans have a label')
 
-    if args.points:
+    if args.own_data:
+        columns, rows = OWN_COLUMNS, [points_a_second(config, args.steps, device) for config in track(args.configs)]
+    elif args.points:
         columns = ('points', 'classes', *COLUMNS)
         rows = []
         for points, classes in track([*itertools.product(args.points, args.classes)]):
@@ -50,7 +58,8 @@ def main() -> None:
             rows += [[f'{points:,}', str(classes), *row] for row in compare(args.configs, batches, device, classes)]
     else:
         columns, rows = COLUMNS, compare(args.configs, load_batches(args.configs[0], WARM_UP + args.steps), device)
-    print_table([columns, *rows], f'Training step on {device}, median of {args.steps}', args.markdown)
+    what = 'Steps and predictions' if args.own_data else 'Training step'
+    print_table([columns, *rows], f'{what} on {device}, median of {args.steps}', args.markdown)
 
 
 def compare(configs: List[str], batches: list, device: str, classes: Optional[int] = None) -> List[List[str]]:
@@ -67,6 +76,22 @@ def compare(configs: List[str], batches: list, device: str, classes: Optional[in
     return [[Path(config).stem, f'{1000 * statistics.median(taken):,.0f}',
              f'{statistics.median(b / a for a, b in zip(times[0], taken)):.3f}', f'{peak / 1e6:,.0f}',
              f'{peak / memory[0]:.3f}'] for config, taken, peak in zip(configs, times, memory)]
+
+
+def points_a_second(config: str, steps: int, device: str) -> List[str]:
+    """Cells of the row of a config on its own data."""
+    training = Training(config, device)
+    trained, predicted, sizes = [], [], []
+    for number, batch in enumerate(load_batches(config, WARM_UP + steps)):
+        points = sum(map(len, batch['inputs']['points']))
+        seconds = training.step(batch), training.predict(batch)
+        if number >= WARM_UP:
+            for rates, taken in zip((trained, predicted), seconds):
+                rates.append(points / taken)
+            sizes.append(points)
+    parameters = sum(parameter.numel() for parameter in training.model.parameters())
+    return [Path(config).stem, f'{parameters:,}',
+            *(f'{statistics.median(values):,.0f}' for values in (sizes, trained, predicted))]
 
 
 def load_batches(config: str, count: int) -> list:

@@ -8,13 +8,13 @@ from torch import Tensor
 
 @MODELS.register_module()
 class PointTransformerHead(Base3DDecodeHead):
-    """Two linear layers on what :class:`erda.backbones.PointTransformer` gives for each point.
+    """Two linear layers on what a backbone gives for each point: ``PointTransformer`` or ``CloserLook3D``.
 
     Args:
         channels: C of the backbone and between the layers.
         kwargs: arguments of ``Base3DDecodeHead``.
 
-    Source: https://arxiv.org/abs/2012.09164, section 3.5
+    Source: https://arxiv.org/abs/2012.09164, section 3.5; CloserLook3D ends in the same: https://arxiv.org/abs/2007.01294
     """
 
     def __init__(self, channels: int, **kwargs: Any) -> None:

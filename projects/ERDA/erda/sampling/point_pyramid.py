@@ -20,6 +20,16 @@ class PointPyramid(NamedTuple):
     kept: List[Tensor]
     nearest: List[Tensor]
 
+    @classmethod
+    def joined(cls, pyramids: 'Sequence[PointPyramid]') -> 'PointPyramid':
+        """See :func:`join_pyramids`."""
+        above = [[len(near) for near in pyramid.neighbors] for pyramid in pyramids]
+        below = [[len(keep) for keep in pyramid.kept] for pyramid in pyramids]
+        return cls(
+            neighbors=joined_rows([pyramid.neighbors for pyramid in pyramids], above),
+            kept=joined_rows([pyramid.kept for pyramid in pyramids], above),
+            nearest=joined_rows([pyramid.nearest for pyramid in pyramids], below))
+
 
 def point_pyramid(xyz: np.ndarray, num_neighbors: int, ratios: Sequence[int], rng: np.random.Generator) -> PointPyramid:
     """The levels of a scan, one more than there are ratios.
@@ -42,20 +52,20 @@ def point_pyramid(xyz: np.ndarray, num_neighbors: int, ratios: Sequence[int], rn
     tree = cKDTree(xyz)
     for ratio in ratios:
         found = tree.query(xyz, k=range(1, min(num_neighbors, len(xyz)) + 1))[1]
-        pyramid.neighbors.append(_rows(np.pad(found, ((0, 0), (0, num_neighbors - found.shape[1])), mode='edge')))
+        pyramid.neighbors.append(int32_rows(np.pad(found, ((0, 0), (0, num_neighbors - found.shape[1])), mode='edge')))
         kept = rng.permutation(len(xyz))[:max(len(xyz) // ratio, 1)]
         tree = cKDTree(xyz[kept])
-        pyramid.kept.append(_rows(kept))
-        pyramid.nearest.append(_rows(tree.query(xyz)[1]))
+        pyramid.kept.append(int32_rows(kept))
+        pyramid.nearest.append(int32_rows(tree.query(xyz)[1]))
         xyz = xyz[kept]
     return pyramid
 
 
-def join_pyramids(pyramids: Sequence[PointPyramid]) -> PointPyramid:
+def join_pyramids(pyramids: Sequence[Any]) -> Any:
     """The pyramid of several scans below each other, as int64; nobody is near a point of another scan.
 
     Args:
-        pyramids: of the scans, with as many levels each.
+        pyramids: of the scans, all of one kind and with as many levels each.
 
     Examples:
         >>> rng = np.random.default_rng(0)
@@ -63,31 +73,28 @@ def join_pyramids(pyramids: Sequence[PointPyramid]) -> PointPyramid:
         >>> join_pyramids([one, two]).neighbors[0].tolist()
         [[0], [1], [2]]
     """
-    above = [[len(near) for near in pyramid.neighbors] for pyramid in pyramids]
-    below = [[len(keep) for keep in pyramid.kept] for pyramid in pyramids]
-    return PointPyramid(
-        neighbors=_joined([pyramid.neighbors for pyramid in pyramids], above),
-        kept=_joined([pyramid.kept for pyramid in pyramids], above),
-        nearest=_joined([pyramid.nearest for pyramid in pyramids], below))
+    return pyramids[0].joined(pyramids)
 
 
-def pyramids_of_batch(collated: Any) -> List[PointPyramid]:
+def pyramids_of_batch(collated: Any) -> List[Any]:
     """One for each scan, from what a data loader makes of them: a list of tensors in the place of each tensor."""
-    return [PointPyramid(*([scans[index] for scans in levels] for levels in collated))
-            for index in range(len(collated.kept[0]))]
+    return [type(collated)(*([scans[index] for scans in levels] for levels in collated))
+            for index in range(len(collated.neighbors[0]))]
 
 
-def _joined(tables: List[List[Tensor]], num_points: List[List[int]]) -> List[Tensor]:
-    """For each level the rows of all scans, where those of a scan point to ``num_points`` others."""
+def joined_rows(tables: List[List[Tensor]], num_points: List[List[int]]) -> List[Tensor]:
+    """For each level the rows of all scans, where those of a scan point to ``num_points`` others, or to none by -1."""
     joined = []
     for level in range(len(tables[0])):
         start, rows = 0, []
         for scan, counts in zip(tables, num_points):
-            rows.append(scan[level].long() + start)
+            own = scan[level].long()
+            rows.append(torch.where(own < 0, own, own + start))
             start += counts[level]
         joined.append(torch.cat(rows))
     return joined
 
 
-def _rows(rows: np.ndarray) -> Tensor:
+def int32_rows(rows: np.ndarray) -> Tensor:
+    """As tables have them, half as large as int64 on the way from a worker."""
     return torch.from_numpy(rows.astype(np.int32))
