@@ -20,7 +20,7 @@ from erda.files.progress import track
 from erda.labelling.live_propagation import LivePropagation
 from erda.labelling.session import BY_PLACE
 from erda.labelling.shown_cloud import ShownCloud, read_shown
-from erda.labelling.suggestions import AT_A_TIME, candidate_points, suggest_next
+from erda.labelling.suggestions import AT_A_TIME, candidates_of, suggest_next
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,7 +35,7 @@ def parse_args() -> argparse.Namespace:
 def confusions(shown: ShownCloud, truth: np.ndarray, num_classes: int, by_doubt: bool, clicks: Sequence[int],
                seed: int) -> Dict[int, np.ndarray]:
     """Confusion matrix ``[K, K + 1]`` of the propagated labels, the last column for none, after so many points."""
-    candidates, live = candidate_points(shown.cloud.xyz, shown.index), LivePropagation(shown)
+    candidates, live = candidates_of(shown), LivePropagation(shown)
     asked: List[int] = []
     result, found = None, {}
     for count in sorted({*clicks, *range(AT_A_TIME, max(clicks), AT_A_TIME)}):

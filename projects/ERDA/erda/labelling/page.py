@@ -21,6 +21,7 @@ from .network import Network
 from .scene import Scene, camera_of
 from .session import Session
 from .shown_cloud import ShownCloud
+from .suggestions import candidates_of
 from .training_process import Trainings
 from .views import CONFIDENCE, HEIGHT, LABEL, PROPAGATED, first_view, view, view_names
 
@@ -250,7 +251,7 @@ class Page:
     # What happens meanwhile.
 
     def _prepare(self, shown: ShownCloud) -> None:
-        candidates = self._session.prepare_candidates(shown)
+        candidates = candidates_of(shown)
         self._do(lambda: self._use(shown, 'candidates', candidates))
         live = LivePropagation(shown)
         self._do(lambda: self._use(shown, 'live', live))
