@@ -170,9 +170,11 @@ def test_a_rectangle_labels_what_is_seen_in_it(house, tmp_path, browser):
     eye = middle + np.linalg.norm(high - low) * np.array([0, -0.6, 0.6])  # where a file is looked at from at first
     toward = (points - eye) / np.linalg.norm(points - eye, axis=1, keepdims=True)
     angle = np.degrees(np.arccos(toward @ (middle - eye) / np.linalg.norm(middle - eye)))
-    inside = set(np.flatnonzero(angle < 5).tolist())  # with more than that to spare
-    assert sum(index < 3000 for index in inside) > 20, 'land is behind the roof'
-    assert found >= {index for index in inside if index >= 3000} and min(found) >= 3000
+    inside = angle < 5  # degrees, with more than that to spare
+    at_roof = eye + (points - eye) * ((5 - eye[2]) / (points - eye)[:, 2:])
+    hidden = (points[:, 2] < 1) & (np.abs(at_roof[:, :2] - 10) < 3.6).all(axis=1)  # the roof ends at 4
+    assert (hidden & inside).sum() > 20 and not set(np.flatnonzero(hidden)) & found
+    assert found >= set(np.flatnonzero(inside & (points[:, 2] > 1)))
 
 
 def test_a_network_colours_the_points_and_says_where_to_look(house, tmp_path, browser):

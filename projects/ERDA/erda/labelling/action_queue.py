@@ -27,6 +27,11 @@ class ActionQueue:
         """Whether nothing waits behind what is being done."""
         return self._waiting.empty()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether all that was given is done."""
+        return not self._waiting.unfinished_tasks
+
     def _work(self) -> None:
         while True:
             action = self._waiting.get()
@@ -34,3 +39,5 @@ class ActionQueue:
                 action()
             except Exception as error:  # the page goes on, whatever went wrong
                 self._fault(error)
+            finally:
+                self._waiting.task_done()

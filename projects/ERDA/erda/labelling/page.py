@@ -1,18 +1,15 @@
 """The page: what people ask for changes a session, and what is shown of it."""
-import logging
 import threading
-import traceback
 from typing import Callable, Optional
 
 import numpy as np
 import viser
 
-from ..config import ConfigError
 from ..files.data_error import DataError
 from ..inference.candidate_features import PointPredictions
-from ..inference.errors import InferenceError
 from ..weak_labels.label_propagation import PropagatedLabels
 from .action_queue import ActionQueue
+from .faults import fault_sentence
 from .live_propagation import LivePropagation
 from .network import Network
 from .panel import Client, Commands, Panel, in_order
@@ -79,7 +76,7 @@ class Page:
             raise
         shown = self._session.shown
         assert shown is not None  # it is open
-        self._live = None
+        self._live, self._before_spread = None, ''
         self._panel.show_file(name)
         self._panel.show_views(view_names(self._session, shown), first_view(shown))
         drawn = view(self._session, shown, first_view(shown))
@@ -282,8 +279,13 @@ class Page:
             self._checkpoint = checkpoint
             self._network = Network(str(trainings.config), str(checkpoint))
             self._predict()
-        self._panel.show_training(running, trainings.progress() if running else None,
-                                  None if self._network is None else self._network.checkpoint)
+        if running:
+            self._panel.show_training(trainings.progress())
+        elif self._network is not None:
+            what = 'Trained' if self._predicting.is_idle else 'It is labelling this file'
+            self._panel.show_no_training(f'{what}: {self._network.checkpoint}')
+        else:
+            self._panel.show_no_training('')
 
     # How it is done.
 
@@ -291,14 +293,7 @@ class Page:
         self._actions.put(action)
 
     def _fault(self, error: Exception) -> None:
-        if isinstance(error, (ConfigError, DataError, InferenceError)):
-            self._say(str(error), wrong=True)
-        elif isinstance(error, OSError):
-            self._say(f'{error.filename or self._session.table.path} cannot be written: {error.strerror}. Nothing was '
-                      'changed.', wrong=True)
-        else:
-            self._say(f'{type(error).__name__}: {error}. This is a fault of erda: please report it.', wrong=True)
-            logging.getLogger(__name__).error(''.join(traceback.format_exception(error)))
+        self._say(fault_sentence(error, self._session.table.path), wrong=True)
 
     def _say(self, sentence: str, wrong: bool = False) -> None:
         self._panel.say(sentence, wrong)

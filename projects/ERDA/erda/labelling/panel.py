@@ -152,14 +152,19 @@ class Panel:
         self._sure_text.content = f'{share:.1%} of the points have a label of 90% confidence and more.' + ''.join(
             f'\n\n{remark}' for remark in result.remarks)
 
-    def show_training(self, running: bool, progress: Optional[TrainingProgress], trained: Optional[str]) -> None:
-        """Say how far a training is, or what was trained."""
-        self._train.visible, self._stop.visible, self._progress.visible = not running, running, running
-        if running:
-            self._trained.content = 'The training begins.' if progress is None else str(progress)
-            _set(self._progress, 0 if progress is None else 100 * progress.step / progress.steps)
-        else:
-            self._trained.content = '' if trained is None else f'Trained: {trained}'
+    def show_training(self, progress: Optional[TrainingProgress]) -> None:
+        """Say how far the training is that is running."""
+        self._offer_training(False)
+        self._trained.content = 'The training begins.' if progress is None else str(progress)
+        _set(self._progress, 0 if progress is None else 100 * progress.step / progress.steps)
+
+    def show_no_training(self, said: str) -> None:
+        """Say something about the network; none is trained now."""
+        self._offer_training(True)
+        self._trained.content = said
+
+    def _offer_training(self, offer: bool) -> None:
+        self._train.visible, self._stop.visible, self._progress.visible = offer, not offer, not offer
 
     def _toggle_free(self, commands: Commands) -> None:
         _set(self._free, not self._free.value)
