@@ -52,6 +52,8 @@ def confusions(shown: ShownCloud, truth: np.ndarray, num_classes: int, by_doubt:
         doubt = 1 - result.confidence[candidates.index] if by_doubt and result and len(asked) >= BY_PLACE else None
         answered = shown.cloud.xyz[np.array(asked, dtype=np.int64)]
         asked += [point.index for point in suggest_next(candidates, answered, doubt, count - len(asked), seed)]
+        if not by_doubt and count not in clicks:
+            continue  # nobody needs the labels
         rows = np.array(sorted(row for row in asked if truth[row] < num_classes), dtype=np.int64)
         result = live.propagate(rows, truth[rows])
         if count in clicks:
