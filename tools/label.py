@@ -66,8 +66,9 @@ def main() -> None:
     except (DataError, InferenceError) as error:
         stop(str(error))
     if args.host != HERE:
-        print(f'Warning: whoever reaches {args.host} and knows the address can change the labels; what the page sends '
-              'is not encrypted.', file=sys.stderr)
+        print('Warning: whoever reaches this machine and knows the address can change the labels; what the page sends '
+              f'is not encrypted. From other machines the address has the name of this one in place of {HERE}.',
+              file=sys.stderr)
     trainings = Trainings(Path(__file__).with_name('train.py'), Path(args.config or args.folder / CONFIG),
                           args.work_dir or Path('work_dirs', f'label_{args.folder.resolve().name}'))
     network = Network(args.config, args.checkpoint) if args.checkpoint else None

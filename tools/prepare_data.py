@@ -144,7 +144,8 @@ def folder(args: argparse.Namespace) -> None:
     for remark in starter.remarks:
         print(f'Note: {remark}')
     if wishes.classes and not wishes.clicks:
-        print(f'Next: python tools/suggest_points.py {args.root} --budget 200, which says where to click')
+        print(f'Next: python tools/label.py {args.root}, a page in the browser to label by clicks; or, to label with '
+              f'another program, python tools/suggest_points.py {args.root} --budget 200, which says where to click')
     else:
         print(f'Next: look through {args.root / DESCRIPTION}, then python tools/train.py {args.root / CONFIG}')
 

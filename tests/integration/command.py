@@ -24,10 +24,16 @@ def run(*command, cwd=REPOSITORY, **environment):
     return subprocess.CompletedProcess(command, process.exitcode, stdout, stderr)
 
 
-def start(*command, outputs, cwd=REPOSITORY, **environment):
-    """Start a Python file with arguments; the process, which writes stdout and stderr in a folder."""
+def start(*command, outputs, cwd=REPOSITORY, terminal=None, **environment):
+    """Start a Python file with arguments; the process, which writes stdout and stderr in a folder, or has a terminal.
+
+    Args:
+        command: file and arguments.
+        outputs: folder.
+        terminal: name of the device, such as that of a pseudo-terminal.
+    """
     environment = dict(os.environ, OMP_NUM_THREADS='1', COLUMNS='200', **environment)
-    paths = [os.path.join(outputs, name) for name in ('stdout', 'stderr')]
+    paths = [os.path.join(outputs, name) for name in ('stdout', 'stderr')] if terminal is None else [terminal]
     command = [str(argument) for argument in command]
     process = CONTEXT.Process(target=_main, args=(command, str(cwd), environment, paths))
     process.start()
@@ -36,10 +42,17 @@ def start(*command, outputs, cwd=REPOSITORY, **environment):
 
 def _main(command, cwd, environment, outputs):
     """In the new process: what ``python COMMAND`` would do."""
-    for number, path in enumerate(outputs, start=1):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
-        os.dup2(descriptor, number)
-        os.close(descriptor)
+    if len(outputs) == 1:
+        os.setsid()  # so that the terminal becomes that of this process, which its Ctrl-C interrupts
+        descriptor = os.open(*outputs, os.O_RDWR)
+        for number in range(3):
+            os.dup2(descriptor, number)
+        sys.stdin = os.fdopen(0)
+    else:
+        for number, path in enumerate(outputs, start=1):
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
+            os.dup2(descriptor, number)
+            os.close(descriptor)
     sys.stdout, sys.stderr = os.fdopen(1, 'w'), os.fdopen(2, 'w', buffering=1)
     os.environ.clear()
     os.environ.update(environment)

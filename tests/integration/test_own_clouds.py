@@ -50,7 +50,8 @@ def test_from_files_without_a_label(tmp_path):
         las.write(path)
     said = succeeds('tools/prepare_data.py', 'folder', folder, '--classes', 'ground,roof,tree', '--train', 'tile_0.laz',
                     '--val', 'tile_1.laz')
-    assert f'Next: python tools/suggest_points.py {folder} --budget 200' in said
+    assert f'Next: python tools/label.py {folder}, ' in said
+    assert f'python tools/suggest_points.py {folder} --budget 200' in said
     said = succeeds('tools/suggest_points.py', folder, '--budget', 60)
     assert 'with one of: ground (2), roof (64), tree (5).' in said
     table = folder / 'clicks/round_1.csv'

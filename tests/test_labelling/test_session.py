@@ -12,7 +12,7 @@ from erda.labelling.live_propagation import LivePropagation
 from erda.labelling.picking import Camera
 from erda.labelling.session import Session
 from erda.labelling.shown_cloud import read_shown
-from erda.labelling.suggestions import suggest_next
+from erda.labelling.suggestions import candidates_of, suggest_next
 from erda.labelling.undescribed_folder import describe_folder
 from erda.weak_labels.point_suggestion import join
 
@@ -36,7 +36,7 @@ def folder(tmp_path):
 def session(folder):
     session = Session(folder)
     session.open('a.npy')
-    session.candidates = session.prepare_candidates(session.shown)
+    session.candidates = candidates_of(session.shown)
     return session
 
 

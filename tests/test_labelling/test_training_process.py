@@ -75,6 +75,7 @@ def test_a_process_that_is_gone_is_not_running(trainings):
     os.killpg(int((folder / PROCESS).read_text()), signal.SIGKILL)
     wait_until(lambda: not trainings.is_running)
     assert (folder / LOG).exists()
+    assert trainings.why_failed() == 'The training was stopped before its first checkpoint.'
 
 
 def test_without_a_config(trainings):

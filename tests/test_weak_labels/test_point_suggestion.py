@@ -3,6 +3,7 @@ import pytest
 
 from erda.weak_labels.point_suggestion import (
     Candidates,
+    candidate_points,
     isolated,
     join,
     near_clicks,
@@ -10,6 +11,7 @@ from erda.weak_labels.point_suggestion import (
     neighbour_distances,
     neighbourhoods,
     subsample_file,
+    suggest,
     suggest_by_features,
     suggest_by_place,
 )
@@ -83,6 +85,22 @@ def test_equal_features_are_spread_in_space():
     assert gaps.min() > 2.5
 
 
+@pytest.mark.parametrize('clicked', [[], [3, 4, 250]])
+def test_places_alone_are_equal_features(clicked):
+    candidates, doubt = cloud(200, files=2), np.random.default_rng(1).random(400)
+    rows = suggest_by_features(candidates, None, doubt, 20, np.array(clicked, dtype=np.int64))
+    assert rows.tolist() == suggest_by_features(candidates, np.ones((400, 3)), doubt, 20, np.array(clicked)).tolist()
+
+
+@pytest.mark.parametrize('doubt', [None, np.arange(400)])
+def test_nothing_near_a_click_is_suggested(doubt):
+    candidates = cloud()
+    clicked = join([(candidates.xyz[::10], np.arange(40))])
+    rows = suggest(candidates, clicked, 400, 1.0, doubt)
+    free = np.linalg.norm(candidates.xyz[:, None] - clicked.xyz, axis=2).min(axis=1) > 1
+    assert 0 < free.sum() < 360 and sorted(rows) == np.flatnonzero(free).tolist()
+
+
 @pytest.mark.parametrize('budget', [0, 5, 400, 1000])
 def test_budget(budget):
     candidates = cloud()
@@ -118,6 +136,9 @@ def test_isolated_points_are_those_far_from_all_others():
     xyz = np.concatenate([ground, rng.uniform([0, 0, 20], [20, 20, 60], (20, 3))])
     alone = isolated(neighbour_distances(xyz, [xyz]))
     assert alone[4000:].all() and not alone[:4000].any()
+    places, index = candidate_points(lambda: [xyz[:3000], xyz[3000:]], 0.5)
+    np.testing.assert_array_equal(places, xyz[index])
+    assert index.max() < 4000 and len(np.unique(np.floor(places / 0.5), axis=0)) == len(index) > 1000
     assert not len(isolated(np.zeros(0)))
 
 

@@ -8,24 +8,11 @@ from ..clouds.cloud_files import iter_point_cloud
 from ..clouds.description import DESCRIPTION, read_description
 from ..clouds.folder_dataset import labels_of_cloud
 from ..weak_labels.click_labels import Click, ClickError
-from ..weak_labels.point_suggestion import (
-    MIN_CANDIDATES,
-    Candidates,
-    isolated,
-    join,
-    near_clicks,
-    nearest_candidates,
-    neighbour_distances,
-    subsample_file,
-    suggest_by_features,
-    suggest_by_place,
-)
+from ..weak_labels.point_suggestion import MAX_CANDIDATES, Candidates, candidate_points, join, suggest
 from .candidate_features import candidate_features
 from .errors import InferenceError
 from .given_clouds import cloud_files
 from .segmentor import Segmentor
-
-MAX_CANDIDATES = 200_000  # of all files: bounds the time for each suggested point
 
 
 class FileCandidates(NamedTuple):
@@ -70,8 +57,7 @@ def suggest_points(files: Dict[str, Path],
                    seed: int = 0,
                    advance: Callable[[], None] = lambda: None,
                    columns: Optional[Sequence[str]] = None) -> Candidates:
-    """Points to label next, the most useful first: :func:`suggest_by_features` with a network, else
-    :func:`suggest_by_place`.
+    """Points to label next, the most useful first, see :func:`erda.weak_labels.point_suggestion.suggest`.
 
     Args:
         files: from :func:`name_files`.
@@ -96,18 +82,15 @@ def suggest_points(files: Dict[str, Path],
             advance()
     candidates = join([(part.xyz, part.index) for part in found])
     clicked = join([(part.clicked, np.zeros(len(part.clicked), dtype=np.int64)) for part in found])
-    near = near_clicks(candidates, clicked, voxel_size)
-    if segmentor is None:
-        free = np.flatnonzero(~near)
-        return candidates.take(free[suggest_by_place(candidates.take(free), clicked, budget, seed)])
-    predicted = []
-    for path, part in zip(files.values(), found):
-        predicted.append(candidate_features(path, part.index, segmentor, columns=columns))
-        advance()
-    rows = suggest_by_features(candidates, np.concatenate([part.features for part in predicted]),
-                               np.concatenate([part.entropy for part in predicted]), budget,
-                               np.union1d(np.flatnonzero(near), nearest_candidates(candidates, clicked)), seed)
-    return candidates.take(rows)
+    features, entropy = None, None
+    if segmentor is not None:
+        predicted = []
+        for path, part in zip(files.values(), found):
+            predicted.append(candidate_features(path, part.index, segmentor, columns=columns))
+            advance()
+        features = np.concatenate([part.features for part in predicted])
+        entropy = np.concatenate([part.entropy for part in predicted])
+    return candidates.take(suggest(candidates, clicked, budget, voxel_size, entropy, features, seed))
 
 
 def labels_in_files(points: Candidates, files: Dict[str, Path], folder: Path) -> List[str]:
@@ -152,12 +135,8 @@ def read_candidates(path: Path, clicks: Sequence[Click], voxel_size: float, max_
             start += len(chunk.xyz)
             yield chunk.xyz
 
-    xyz, index = subsample_file(chunks(), voxel_size, max_points)
+    xyz, index = candidate_points(chunks, voxel_size, max_points)
     if missing := sorted(wanted - set(places)):
         raise ClickError(f'{path} has no point {missing[0]}, which a click names.')
-    if len(xyz) > MIN_CANDIDATES:
-        again = (chunk.xyz for chunk in iter_point_cloud(path, columns=columns))
-        usual = ~isolated(neighbour_distances(xyz, again))
-        xyz, index = xyz[usual], index[usual]
     clicked = [places[click.index] if click.xyz is None else click.xyz for click in clicks]
     return FileCandidates(xyz, index, np.array(clicked, dtype=np.float64).reshape(-1, 3))

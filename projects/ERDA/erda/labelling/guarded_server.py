@@ -24,6 +24,8 @@ addEventListener('click', () => setTimeout(() => {
   if (input.type === 'checkbox' || input.role === 'combobox' && input.ariaExpanded !== 'true') input.blur();
 }, 200));
 </script>'''
+EVERYWHERE = '0.0.0.0', '::'  # no address that one could open
+TITLES = b'<title>Viser</title>', b'<title>Labels</title>'  # viser has no setting
 ProcessRequest = Callable[[ServerConnection, Request], Optional[Response]]
 
 
@@ -66,7 +68,7 @@ def start_server(host: str = '127.0.0.1', port: int = 8080, token: Optional[str]
         server = viser.ViserServer(host, listener.getsockname()[1], verbose=False)
     # A page could otherwise ask for a tunnel to a public address.
     server._websock_server.unregister_handler(_messages.ShareUrlRequest)
-    shown = f'[{host}]' if ':' in host else host
+    shown = '127.0.0.1' if host in EVERYWHERE else f'[{host}]' if ':' in host else host
     return GuardedServer(server, f'http://{shown}:{listener.getsockname()[1]}/{token}/')
 
 
@@ -104,7 +106,7 @@ def _guarded(process_request: ProcessRequest, token: str) -> ProcessRequest:
             del headers['Accept-Encoding']  # the page stays legible
         response = process_request(connection, request)
         if response is not None:
-            response.body = response.body.replace(b'</head>', SCRIPT + b'</head>', 1)
+            response.body = response.body.replace(b'</head>', SCRIPT + b'</head>', 1).replace(*TITLES, 1)
             del response.headers['Content-Length']
             response.headers['Content-Length'] = str(len(response.body))
         return response

@@ -1,8 +1,8 @@
 """Which key does what; each class has one."""
 from typing import List, Optional
 
-NEXT, PREVIOUS, UNDO, REDO, FREE, REMOVE, CANNOT_TELL_KEY, VOID_KEY = 'N', 'P', 'U', 'R', 'F', 'X', 'C', 'V'
-OF_CLASSES = [*'1234567890', *(letter for letter in 'ABDEGHIJKLMOQSTWYZ')]
+NEXT, PREVIOUS, UNDO, REDO, FREE, REMOVE, CANNOT_TELL_KEY, VOID_KEY, SPREAD = 'NPURFXCVL'
+OF_CLASSES = [*'1234567890', *(letter for letter in 'ABDEGHIJKMOQSTWYZ')]
 
 
 def class_keys(count: int) -> List[Optional[str]]:

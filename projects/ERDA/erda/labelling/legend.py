@@ -7,6 +7,7 @@ import numpy as np
 from .colouring import NO_LABEL, PERCENTILES, VOID_COLOUR, scale_colours
 
 STEPS = 8
+STYLE = 'font-size: .85em; padding: 0 .7em .5em'
 
 
 def class_legend(labels: np.ndarray, classes: Sequence[str], palette: Sequence[Sequence[int]]) -> str:
@@ -20,14 +21,14 @@ def class_legend(labels: np.ndarray, classes: Sequence[str], palette: Sequence[S
     counts = np.bincount(np.where((labels >= 0) & (labels <= len(classes)), labels, len(classes) + 1),
                          minlength=len(classes) + 2)
     rows = zip([*classes, 'void', 'no label'], [*palette, VOID_COLOUR, NO_LABEL], counts.tolist())
-    return '<table>' + ''.join(
+    return f'<table style="{STYLE}">' + ''.join(
         f'<tr><td style="background: rgb({r}, {g}, {b}); width: 1.2em"></td><td style="padding: 0 .6em">'
         f'{html.escape(name)}</td><td style="text-align: right">{count:,}</td></tr>'
         for name, (r, g, b), count in rows if count or name in classes) + '</table>'
 
 
-def scale_legend(values: np.ndarray, low: Optional[float], high: Optional[float]) -> str:
-    """HTML with the ends of a scale, see :func:`scale_colours`."""
+def scale_legend(values: np.ndarray, low: Optional[float], high: Optional[float], unit: str = '') -> str:
+    """HTML with the ends of a scale, see :func:`scale_colours`, and the unit of the values."""
     known = values[np.isfinite(values)]
     if not len(known):
         return ''
@@ -35,5 +36,5 @@ def scale_legend(values: np.ndarray, low: Optional[float], high: Optional[float]
     low, high = float(ends[0]) if low is None else low, float(ends[1]) if high is None else high
     colours = ', '.join('rgb({}, {}, {})'.format(*colour)
                         for colour in scale_colours(np.linspace(0, 1, STEPS), 0, 1).tolist())
-    return (f'<div style="display: flex; gap: .6em">{low:.6g}<div style="flex: 1; background: linear-gradient(to '
-            f'right, {colours})"></div>{high:.6g}</div>')
+    bar = f'<div style="flex: 1; background: linear-gradient(to right, {colours})"></div>'
+    return f'<div style="display: flex; gap: .6em; {STYLE}">{low:.6g}{bar}{high:.6g} {unit}</div>'

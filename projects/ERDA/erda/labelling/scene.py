@@ -68,7 +68,7 @@ class Scene:
             point_size=3 * self.point_size, point_shape='circle', precision='float32')
 
     def mark(self, xyz: np.ndarray) -> None:
-        """A cross around a point, open in the middle."""
+        """A dot on a point, and a cross around it, open in the middle."""
         assert self._shown is not None  # a file is open
         reach = 15 * self._shown.spacing
         ends = np.concatenate([np.eye(3), -np.eye(3)])
@@ -76,6 +76,8 @@ class Scene:
         self._marker = self._server.scene.add_line_segments(
             '/marker', segments, np.array(COLOUR), thickness=3, thickness_units='screen',
             position=tuple(xyz - self._shown.origin))
+        self._dot = self._server.scene.add_point_cloud('/marker/point', np.zeros((1, 3), np.float32), COLOUR,
+                                                       point_size=1.6 * self.point_size, point_shape='circle')
 
     def fly_to(self, client: viser.ClientHandle, xyz: np.ndarray) -> None:
         """Move a page's camera to where a point is seen well, in a moment."""

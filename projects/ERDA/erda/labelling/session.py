@@ -18,7 +18,7 @@ from .click_table import Answer, Answers, Changes, ClickTable, History
 from .file_labels import FileLabels, labels_of_file, read_folder_labels
 from .picking import Camera, point_on_ray, points_in_rectangle
 from .shown_cloud import MAX_POINTS, ShownCloud, read_shown
-from .suggestions import Queue, SuggestedPoint, candidate_points, suggest_next
+from .suggestions import Queue, SuggestedPoint, suggest_next
 
 MOST_IN_RECTANGLE = 2000  # points
 BY_PLACE = 50  # labels; from then on the propagation says where it is unsure
@@ -41,6 +41,7 @@ class Session:
         counts: labelled points of each class in all files by the tables, ``[K]``.
         answers: what has been said on the page, of all files.
         queue: suggested points of the open file.
+        candidates: what may be suggested of it, as soon as somebody has found them.
         result: propagated labels of the shown points, if there are any.
         predictions: of a network, if there are any.
 
@@ -78,10 +79,6 @@ class Session:
         self.name, self.shown, self.queue = name, shown, Queue()
         self.candidates, self.result, self.predictions = None, None, None
         self._read_labels()
-
-    def prepare_candidates(self, shown: ShownCloud) -> Candidates:
-        """What may be suggested of a file; takes a while, and may run in another thread."""
-        return candidate_points(shown.cloud.xyz, shown.index)
 
     @property
     def counts(self) -> np.ndarray:

@@ -3,19 +3,9 @@ from typing import List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from ..inference.suggestion import MAX_CANDIDATES, MIN_CANDIDATES
-from ..weak_labels.point_suggestion import (
-    Candidates,
-    isolated,
-    join,
-    near_clicks,
-    nearest_candidates,
-    neighbour_distances,
-    subsample_file,
-    suggest_by_features,
-    suggest_by_place,
-)
+from ..weak_labels.point_suggestion import Candidates, candidate_points, join, suggest
 from ..weak_labels.suggestion_files import in_order
+from .shown_cloud import ShownCloud
 
 VOXEL_SIZE = 0.2  # metres, as tools/suggest_points.py has it
 AT_A_TIME = 20  # points; then what has been said since is asked what to look at next
@@ -27,39 +17,26 @@ class SuggestedPoint(NamedTuple):
     xyz: np.ndarray
 
 
-def candidate_points(xyz: np.ndarray, index: np.ndarray) -> Candidates:
-    """The points among ``[N, 3]``, with numbers ``[N]``, that may be suggested: one of each voxel, none that floats."""
-    places, rows = subsample_file([xyz], VOXEL_SIZE, MAX_CANDIDATES)
-    if len(rows) > MIN_CANDIDATES:
-        usual = ~isolated(neighbour_distances(places, [xyz]))
-        places, rows = places[usual], rows[usual]
-    return join([(places, index[rows])])
+def candidates_of(shown: ShownCloud) -> Candidates:
+    """The shown points that may be suggested."""
+    xyz, rows = candidate_points(lambda: [shown.cloud.xyz], VOXEL_SIZE)
+    return join([(xyz, shown.index[rows])])
 
 
 def suggest_next(candidates: Candidates, answered: np.ndarray, doubt: Optional[np.ndarray] = None,
                  budget: int = AT_A_TIME, seed: int = 0) -> List[SuggestedPoint]:
     """Points to ask about next, those near each other one after the other.
 
-    Without a doubt they are those of :func:`suggest_by_place`, with it those of :func:`suggest_by_features`, where
-    places alone keep them apart.
-
     Args:
-        candidates: from :func:`candidate_points`.
+        candidates: from :func:`candidates_of`.
         answered: ``[A, 3]`` places that a person has seen; none within a voxel of them is suggested.
-        doubt: ``[M]`` how unsure the propagation or a network is of each candidate.
+        doubt: ``[M]`` how unsure the propagation or a network is of each candidate; without it the points are spread
+            out, see :func:`erda.weak_labels.point_suggestion.suggest`.
         budget: how many.
         seed: decides between equally good points.
     """
     clicked = join([(answered, np.zeros(len(answered), dtype=np.int64))])
-    near = near_clicks(candidates, clicked, VOXEL_SIZE)
-    if doubt is None:
-        free = np.flatnonzero(~near)
-        chosen = free[suggest_by_place(candidates.take(free), clicked, budget, seed)]
-    else:
-        # Features of length zero are equally far from each other.
-        chosen = suggest_by_features(candidates, np.zeros((len(near), 1), np.float32), doubt, budget,
-                                     np.union1d(np.flatnonzero(near), nearest_candidates(candidates, clicked)), seed)
-    points = in_order(candidates.take(chosen))
+    points = in_order(candidates.take(suggest(candidates, clicked, budget, VOXEL_SIZE, doubt, seed=seed)))
     return [SuggestedPoint(int(index), xyz) for index, xyz in zip(points.index, points.xyz)]
 
 

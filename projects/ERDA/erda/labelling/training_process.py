@@ -114,6 +114,8 @@ class Trainings:
         if self.folder is None or self.is_running or _last_checkpoint(self.folder):
             return None
         lines = [line for line in self._end_of_log().splitlines() if line.strip()]
+        if lines and ITERATION.search(lines[-1]):  # in the middle of its work
+            return 'The training was stopped before its first checkpoint.'
         return f'The training has ended without a checkpoint: {lines[-1] if lines else "it said nothing."}'
 
     def _folders(self) -> List[Path]:

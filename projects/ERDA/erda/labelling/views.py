@@ -12,6 +12,7 @@ from .shown_cloud import ShownCloud
 HEIGHT, COLOURS, LABEL, PROPAGATED, CONFIDENCE, PREDICTION, ENTROPY = (
     'height', 'rgb', 'label', 'propagated', 'confidence', 'prediction', 'entropy')
 BY_CLASS = (LABEL, PROPAGATED, PREDICTION)
+UNITS = {HEIGHT: 'm', ENTROPY: 'nats'}
 
 
 class View(NamedTuple):
@@ -42,7 +43,7 @@ def view(session: Session, shown: ShownCloud, name: str) -> View:
         labels, palette = _labels(session, shown, name), session.description.colours
         return View(class_colours(labels, palette), class_legend(labels, session.classes, palette))
     values, low, high = _values(session, shown, name)
-    return View(scale_colours(values, low, high), scale_legend(values, low, high))
+    return View(scale_colours(values, low, high), scale_legend(values, low, high, UNITS.get(name, '')))
 
 
 def _labels(session: Session, shown: ShownCloud, name: str) -> np.ndarray:

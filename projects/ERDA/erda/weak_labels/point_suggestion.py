@@ -1,5 +1,5 @@
 """Which points a person should label next: spread out in space, or different and uncertain for a trained network."""
-from typing import Iterable, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Iterable, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ NEIGHBOUR = 4
 ISOLATED = 4.0  # times the usual distance to that neighbour
 NEIGHBOURHOOD = 10  # points
 MIN_CANDIDATES = 20  # of a file, to know what is usual in it
+MAX_CANDIDATES = 200_000  # of all files: bounds the time for each suggested point
 
 
 class Candidates(NamedTuple):
@@ -30,6 +31,23 @@ class Candidates(NamedTuple):
     def take(self, rows: np.ndarray) -> 'Candidates':
         """The candidates of these rows, or where a mask is true."""
         return Candidates(*(values[rows] for values in self))
+
+
+def candidate_points(chunks: Callable[[], Iterable[np.ndarray]], voxel_size: float,
+                     max_points: int = MAX_CANDIDATES) -> Tuple[np.ndarray, np.ndarray]:
+    """What may be suggested of a file of any size: one point of each voxel, isolated ones left out.
+
+    Args:
+        chunks: gives the coordinates ``[n, 3]`` float64 of the next points, metres, from the beginning at each call.
+        voxel_size, max_points: see :func:`subsample_file`.
+
+    Returns: ``[M, 3]`` float64 coordinates and ``[M]`` int64 numbers of the points, ascending.
+    """
+    xyz, index = subsample_file(chunks(), voxel_size, max_points)
+    if len(xyz) > MIN_CANDIDATES:
+        usual = ~isolated(neighbour_distances(xyz, chunks()))
+        xyz, index = xyz[usual], index[usual]
+    return xyz, index
 
 
 def subsample_file(chunks: Iterable[np.ndarray], voxel_size: float, max_points: int) -> Tuple[np.ndarray, np.ndarray]:
@@ -109,6 +127,31 @@ def neighbourhoods(points: Candidates, size: int = NEIGHBOURHOOD) -> Tuple[np.nd
     return np.concatenate(order), np.concatenate(groups)
 
 
+def suggest(candidates: Candidates,
+            clicked: Candidates,
+            budget: int,
+            radius: float,
+            entropy: Optional[np.ndarray] = None,
+            features: Optional[np.ndarray] = None,
+            seed: int = 0) -> np.ndarray:
+    """Rows of the candidates to label next, none near a click: :func:`suggest_by_place`, or with the entropies
+    :func:`suggest_by_features`.
+
+    Args:
+        candidates: M points.
+        clicked: points that have been answered.
+        budget: how many to suggest.
+        radius: of a click, metres.
+        entropy, features, seed: see :func:`suggest_by_features`.
+    """
+    near = near_clicks(candidates, clicked, radius)
+    if entropy is None:
+        free = np.flatnonzero(~near)
+        return free[suggest_by_place(candidates.take(free), clicked, budget, seed)]
+    taken = np.union1d(np.flatnonzero(near), nearest_candidates(candidates, clicked))
+    return suggest_by_features(candidates, features, entropy, budget, taken, seed)
+
+
 def suggest_by_place(candidates: Candidates, clicked: Candidates, budget: int, seed: int = 0) -> np.ndarray:
     """Furthest point sampling: the next point is the one furthest from all clicked and all suggested ones.
 
@@ -129,11 +172,7 @@ def suggest_by_place(candidates: Candidates, clicked: Candidates, budget: int, s
     if budget < 1:
         return np.empty(0, dtype=np.int64)
     xyz, reach = _files_apart(candidates)
-    nearest = np.full(len(xyz), 4 * reach**2)
-    for file in np.unique(clicked.file):
-        rows = np.flatnonzero(candidates.file == file)
-        if len(rows):
-            nearest[rows] = cKDTree(clicked.xyz[clicked.file == file]).query(candidates.xyz[rows])[0]**2
+    nearest = np.minimum(_click_distances(candidates, clicked)**2, 4 * reach**2)
     # The kernel begins with row 0.
     order = np.random.default_rng(seed).permutation(len(xyz))
     order = order[np.argsort(-nearest[order], kind='stable')]
@@ -144,7 +183,7 @@ def suggest_by_place(candidates: Candidates, clicked: Candidates, budget: int, s
 
 
 def suggest_by_features(candidates: Candidates,
-                        features: np.ndarray,
+                        features: Optional[np.ndarray],
                         entropy: np.ndarray,
                         budget: int,
                         clicked: Optional[np.ndarray] = None,
@@ -159,8 +198,8 @@ def suggest_by_features(candidates: Candidates,
 
     Args:
         candidates: M points.
-        features: ``[M, C]`` what enters the classifier.
-        entropy: ``[M]`` of the predicted probabilities, nats.
+        features: ``[M, C]`` what enters the classifier; ``None``: places alone.
+        entropy: ``[M]`` of the predicted probabilities, nats, or any other doubt.
         budget: how many to suggest.
         clicked: rows of candidates that stand for labelled points; they are not suggested.
         seed: decides between equally good points.
@@ -177,19 +216,23 @@ def suggest_by_features(candidates: Candidates,
         return np.empty(0, dtype=np.int64)
     free = free[np.argsort(-entropy[free], kind='stable')]
     pool = free[:max(budget, int(np.ceil(UNCERTAIN_SHARE * len(free))))]
-    unit = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
-    unit = unit.astype(np.float32)
     spacing = _spacing(candidates, budget)
+    unit = None
+    if features is not None:
+        unit = (features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)).astype(np.float32)
 
     def distance_from(row: int) -> np.ndarray:
-        difference = np.sqrt(np.maximum(2 - 2 * unit[pool] @ unit[row], 0))
         apart = np.linalg.norm(candidates.xyz[pool] - candidates.xyz[row], axis=1) / spacing
         apart[candidates.file[pool] != candidates.file[row]] = 1
-        return difference + np.minimum(apart, 1)
+        np.minimum(apart, 1, out=apart)
+        return apart if unit is None else apart + np.sqrt(np.maximum(2 - 2 * unit[pool] @ unit[row], 0))
 
     nearest = np.full(len(pool), np.inf)
-    for row in clicked:
-        np.minimum(nearest, distance_from(row), out=nearest)
+    if unit is None and len(clicked):  # the same as below, all at once
+        nearest = np.minimum(_click_distances(candidates.take(pool), candidates.take(clicked)) / spacing, 1)
+    elif unit is not None:
+        for row in clicked:
+            np.minimum(nearest, distance_from(row), out=nearest)
     picked = []
     for _ in range(budget):
         place = int(nearest.argmax())  # the most uncertain of equally far ones
@@ -201,12 +244,7 @@ def suggest_by_features(candidates: Candidates,
 
 def near_clicks(candidates: Candidates, clicked: Candidates, radius: float) -> np.ndarray:
     """``[M]`` bool, the candidates within ``radius`` metres of a clicked point of their file."""
-    near = np.zeros(len(candidates.xyz), dtype=bool)
-    for file in np.unique(clicked.file):
-        rows = np.flatnonzero(candidates.file == file)
-        if len(rows):
-            near[rows] = cKDTree(clicked.xyz[clicked.file == file]).query(candidates.xyz[rows])[0] <= radius
-    return near
+    return _click_distances(candidates, clicked) <= radius
 
 
 def nearest_candidates(candidates: Candidates, clicked: Candidates) -> np.ndarray:
@@ -225,6 +263,16 @@ def join(parts: Sequence[Tuple[np.ndarray, np.ndarray]]) -> Candidates:
     return Candidates(np.concatenate([np.empty((0, 3)), *(xyz for xyz, _ in parts)]),
                       np.concatenate([np.empty(0, dtype=np.int64), *(index for _, index in parts)]),
                       np.concatenate([np.empty(0, dtype=np.int64), *file]))
+
+
+def _click_distances(candidates: Candidates, clicked: Candidates) -> np.ndarray:
+    """``[M]`` metres to the nearest clicked point of the same file, infinite if there is none."""
+    distance = np.full(len(candidates.xyz), np.inf)
+    for file in np.unique(clicked.file):
+        rows = np.flatnonzero(candidates.file == file)
+        if len(rows):
+            distance[rows] = cKDTree(clicked.xyz[clicked.file == file]).query(candidates.xyz[rows])[0]
+    return distance
 
 
 def _files_apart(candidates: Candidates) -> Tuple[np.ndarray, float]:

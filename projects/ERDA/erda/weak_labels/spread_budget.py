@@ -4,17 +4,7 @@ import numpy as np
 
 from ..config import ConfigError
 from .budgets import BUDGETS, UNLABELED, Budget, Scan, is_class
-from .point_suggestion import (
-    MIN_CANDIDATES,
-    Candidates,
-    isolated,
-    join,
-    neighbour_distances,
-    subsample_file,
-    suggest_by_place,
-)
-
-MAX_CANDIDATES = 200_000  # bounds the time for each point
+from .point_suggestion import Candidates, candidate_points, join, suggest_by_place
 
 
 @BUDGETS.register_module()
@@ -78,9 +68,6 @@ def spread_points(chunks: Callable[[], Iterable[np.ndarray]], count: int, voxel_
         >>> int(rows.min()), int(rows.max())  # both ends of a line
         (0, 100)
     """
-    xyz, index = subsample_file(chunks(), voxel_size, MAX_CANDIDATES)
-    if len(xyz) > MIN_CANDIDATES:
-        usual = ~isolated(neighbour_distances(xyz, chunks()))
-        xyz, index = xyz[usual], index[usual]
+    xyz, index = candidate_points(chunks, voxel_size)
     candidates: Candidates = join([(xyz, index)])
     return index[suggest_by_place(candidates, join([]), count, seed)]
