@@ -17,8 +17,9 @@ def kernel_points(number: int) -> np.ndarray:
     Source: KPConv, section 3.3, https://arxiv.org/abs/1904.08889
 
     Examples:
-        >>> kernel_points(3).round(3).tolist()
-        [[0.0, 0.0, 0.0], [0.0, 0.0, 1.0], [-0.0, -0.0, -1.0]]
+        >>> points = kernel_points(3)
+        >>> np.linalg.norm(points[:, None] - points, axis=2).round(3).tolist()
+        [[0.0, 1.0, 1.0], [1.0, 0.0, 2.0], [1.0, 2.0, 0.0]]
     """
     # Begin on a spiral around the sphere.
     index = np.arange(number - 1)
