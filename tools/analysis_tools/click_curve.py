@@ -9,9 +9,22 @@ import argparse
 from pathlib import Path
 from typing import Dict, List, Sequence
 
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('folder', type=Path, metavar='FOLDER', help='folder with erda.yaml')
+    parser.add_argument('--clicks', type=int, nargs='+', default=[50, 100, 200, 400, 800], metavar='N',
+                        help='suggested points of each file at which labels are compared (default: %(default)s)')
+    parser.add_argument('--seeds', type=int, default=3, help='how often, each with other points (default: %(default)s)')
+    return parser.parse_args()
+
+
+if __name__ == '__main__':
+    args = parse_args()  # before what is imported below, which takes seconds: --help and wrong arguments need not wait
+
 import numpy as np
 
-import erda  # noqa: F401  Installs what mmdet3d lacks here.
+import erda.registration  # noqa: F401  Installs what mmdet3d lacks here.
 from erda.clouds.description import DESCRIPTION, Description, read_description
 from erda.clouds.folder_dataset import labels_of_cloud
 from erda.command_line import print_table, stop
@@ -21,15 +34,6 @@ from erda.labelling.live_propagation import LivePropagation
 from erda.labelling.session import BY_PLACE
 from erda.labelling.shown_cloud import ShownCloud, read_shown
 from erda.labelling.suggestions import AT_A_TIME, candidate_points, suggest_next
-
-
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('folder', type=Path, metavar='FOLDER', help='folder with erda.yaml')
-    parser.add_argument('--clicks', type=int, nargs='+', default=[50, 100, 200, 400, 800], metavar='N',
-                        help='suggested points of each file at which labels are compared (default: %(default)s)')
-    parser.add_argument('--seeds', type=int, default=3, help='how often, each with other points (default: %(default)s)')
-    return parser.parse_args()
 
 
 def confusions(shown: ShownCloud, truth: np.ndarray, num_classes: int, by_doubt: bool, clicks: Sequence[int],
@@ -65,8 +69,7 @@ def read_files(description: Description) -> Dict[str, ShownCloud]:
             for name in description.files('train')}
 
 
-def main() -> None:
-    args = parse_args()
+def main(args: argparse.Namespace) -> None:
     try:
         description = read_description(args.folder / DESCRIPTION)
         if description.label_field is None:
@@ -93,4 +96,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    main(args)
