@@ -1,14 +1,11 @@
 """Pages that are made when the site is built: mkdocs.yml names this file under ``hooks``, and mkdocs calls ``on_*``."""
 import functools
-import importlib.util
-import io
 import os
 import re
+import subprocess
 import sys
-from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from typing import Dict, List, Sequence
-from unittest.mock import patch
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -130,15 +127,11 @@ def commands_page() -> str:
 
 
 def help_text(path: Path, *subcommand: str) -> str:
-    """What a command prints with ``--help``; all of them in this process, because each import of erda takes seconds."""
-    spec = importlib.util.spec_from_file_location(f'command_{path.stem}', path)
-    command = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(command)
-    output, arguments = io.StringIO(), [str(path.relative_to(ROOT)), *subcommand, '--help']
-    with (patch.object(sys, 'argv', arguments), patch.dict(os.environ, COLUMNS='112'),  # argparse breaks lines there
-          redirect_stdout(output), suppress(SystemExit)):
-        command.main()
-    return output.getvalue().replace(f'usage: {path.name}', f'usage: python {path.relative_to(ROOT)}', 1)
+    """What a command prints with ``--help``."""
+    environment = dict(os.environ, COLUMNS='112')  # argparse breaks lines there
+    done = subprocess.run([sys.executable, str(path), *subcommand, '--help'], env=environment, text=True,
+                          stdout=subprocess.PIPE, check=True)
+    return done.stdout.replace(f'usage: {path.name}', f'usage: python {path.relative_to(ROOT)}', 1)
 
 
 def as_page(title: str, hidden: str, *parts: str) -> str:

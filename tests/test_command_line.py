@@ -1,27 +1,29 @@
-import argparse
+from argparse import Namespace
 
 import pytest
 from mmdet3d.registry import DATASETS
 
-from erda.command_line import add_runner_arguments, print_table, read_config, stop_at_bad_settings
+from erda.command_line import config_options, print_table, read_config, stop_at_bad_settings
 
 
-def parse(*arguments):
-    parser = argparse.ArgumentParser()
-    add_runner_arguments(parser)
-    return parser.parse_args(arguments)
+def arguments(config, work_dir=None, cfg_options=(), launcher='none'):
+    return Namespace(config=config, work_dir=work_dir, cfg_options=cfg_options, launcher=launcher, local_rank=0)
 
 
 def test_settings_reach_the_config(tmp_path):
     (tmp_path / 'small.py').write_text('a = dict(b=1)\n')
-    args = parse(str(tmp_path / 'small.py'), '--work-dir', 'w', '--cfg-options', 'a.b=2', '--launcher', 'mpi')
-    cfg = read_config(args)
+    cfg = read_config(arguments(str(tmp_path / 'small.py'), 'w', ['a.b=2'], 'mpi'))
     assert cfg.a.b == 2 and cfg.work_dir == 'w' and cfg.launcher == 'mpi'
+
+
+def test_options_are_read_as_in_a_config():
+    assert config_options(['a.b=2', 'c=[1,x]', 'd=e=f']) == {'a.b': 2, 'c': [1, 'x'], 'd': 'e=f'}
+    assert config_options([]) == {}
 
 
 def test_unreadable_config_is_a_message(capsys):
     with pytest.raises(SystemExit) as error:
-        read_config(parse('nowhere.py'))
+        read_config(arguments('nowhere.py'))
     assert error.value.code == 2 and 'nowhere.py' in capsys.readouterr().err
 
 

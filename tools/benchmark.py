@@ -11,24 +11,6 @@ import signal
 import sys
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import TextColumn
-
-import erda  # noqa: F401  Before any config is read: registers everything and installs the portable kernels.
-from erda.benchmark.cells import make_runs
-from erda.benchmark.report import block_name, write_report
-from erda.benchmark.results import append_result, read_results, results_of_same_configs
-from erda.benchmark.runs import CellRunner
-from erda.benchmark.spec import SpecError, choose_cells, read_spec
-from erda.command_line import stop
-from erda.config import ConfigError
-from erda.datasets.availability import missing_data
-from erda.evaluation.marked_table import MarkError, find_marked
-from erda.files.progress import Progress
-from erda.own_configs import ROOT
-
-TOOLS = Path(__file__).resolve().parent
-
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -58,8 +40,29 @@ def positive(text: str) -> int:
     return value
 
 
-def main() -> None:
-    args = parse_args()
+if __name__ == '__main__':
+    args = parse_args()  # before what is imported below, which takes seconds: --help and wrong arguments need not wait
+
+from rich.console import Console
+from rich.progress import TextColumn
+
+import erda.registration  # noqa: F401  Before any config is read: registers all, fills in kernels.
+from erda.benchmark.cells import make_runs
+from erda.benchmark.report import block_name, write_report
+from erda.benchmark.results import append_result, read_results, results_of_same_configs
+from erda.benchmark.runs import CellRunner
+from erda.benchmark.spec import SpecError, choose_cells, read_spec
+from erda.command_line import stop
+from erda.config import ConfigError
+from erda.datasets.availability import missing_data
+from erda.evaluation.marked_table import MarkError, find_marked
+from erda.files.progress import Progress
+from erda.own_configs import ROOT
+
+TOOLS = Path(__file__).resolve().parent
+
+
+def main(args: argparse.Namespace) -> None:
     console = Console()
     try:
         spec = read_spec(args.spec, ROOT)
@@ -130,4 +133,4 @@ def command(args: argparse.Namespace) -> str:
 
 
 if __name__ == '__main__':
-    main()
+    main(args)

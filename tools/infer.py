@@ -15,13 +15,60 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, Sequence
 
+PRIOR_EXPONENT = 0.5  # as in erda, which takes seconds to import
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--cfg-options', nargs='+', action='extend', default=[], metavar='KEY=VALUE',
+                        help='override settings of the config')
+    parser.add_argument('checkpoint', help='checkpoint file, or erda://NAME of a published model')
+    parser.add_argument('inputs', nargs='+', type=Path, metavar='INPUT', help='files, or folders of files')
+    parser.add_argument('-o', '--out', type=Path, required=True, metavar='DIR', help='folder of the labelled files')
+    parser.add_argument('--entropy', action='store_true', help='also write the entropy of the probabilities in nats')
+    parser.add_argument('--probabilities', action='store_true', help='also write the probability of each class')
+    parser.add_argument('--prefix', default='', help='what the names of new fields begin with, such as erda_')
+    parser.add_argument('--columns', type=lambda names: names.split(','), metavar='NAME,NAME,...',
+                        help='columns of .bin files, such as x,y,z,intensity,ring (default: found from the numbers)')
+    parser.add_argument('--clicks', type=Path, nargs='+', metavar='PATH',
+                        help='labelled points, tables or folders, which become a prior along surfaces (default: those '
+                        'that the network was trained with, if the config has a prior)')
+    parser.add_argument('--prior-exponent', type=float, metavar='BETA',
+                        help='probabilities are multiplied by the prior to this power; 0: no prior (default: the '
+                        f"config's decode_head.prior_exponent, or {PRIOR_EXPONENT} with --clicks)")
+    parser.add_argument('--views', type=int, default=1, metavar='N',
+                        help='average the probabilities over N turns of each block; N times the work')
+    parser.add_argument('--smooth', action='store_true', help='average the probabilities along surfaces')
+    parser.add_argument('--overwrite', action='store_true', help='replace outputs that exist, also complete ones')
+    parser.add_argument('--block-size', type=float, metavar='METRES', help="side of a block (default: the config's)")
+    parser.add_argument('--overlap', type=float, metavar='METRES', help="margin around a block (default: the config's)")
+    parser.add_argument('--max-points', type=int, help='points of a block, margin included; less takes less memory')
+    parser.add_argument('--device', help='where the network runs (default: cuda if there is one, else cpu)')
+    args = parser.parse_args()
+    if wrong := [setting for setting in args.cfg_options if '=' not in setting]:
+        parser.error(f'argument --cfg-options: {wrong[0]!r} is not KEY=VALUE')
+    if (args.block_size or 1) <= 0 or (args.overlap or 0) < 0 or (args.max_points or 1) < 1:
+        parser.error('--block-size and --max-points must be positive, --overlap not negative')
+    if not re.fullmatch(r'\w*', args.prefix, flags=re.ASCII):
+        parser.error('--prefix may have letters, digits and _')
+    if (args.prior_exponent or 0) < 0:
+        parser.error('--prior-exponent must not be negative')
+    if args.views < 1:
+        parser.error('--views must be at least 1')
+    return args
+
+
+if __name__ == '__main__':
+    args = parse_args()  # before what is imported below, which takes seconds: --help and wrong arguments need not wait
+
 import torch
 from mmengine.config import Config
 
-import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
+import erda.registration  # noqa: F401  Before the config is read: registers all, fills in kernels.
 from erda.clouds.click_files import ClickClasses, find_click_files
 from erda.clouds.clicks import click_classes
-from erda.command_line import add_columns_argument, add_config_arguments, stop, stop_at_bad_settings
+from erda.command_line import config_options, stop, stop_at_bad_settings
 from erda.config import ConfigError, load_config
 from erda.files.data_error import DataError
 from erda.files.digest import sha256
@@ -35,43 +82,6 @@ from erda.inference.label_file import AS_PREDICTED, Outputs, Refinement, label_f
 from erda.inference.processes import this_process
 from erda.inference.segmentor import Segmentor
 from erda.weak_labels.click_labels import Click
-
-
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_config_arguments(parser)
-    parser.add_argument('checkpoint', help='checkpoint file, or erda://NAME of a published model')
-    parser.add_argument('inputs', nargs='+', type=Path, metavar='INPUT', help='files, or folders of files')
-    parser.add_argument('-o', '--out', type=Path, required=True, metavar='DIR', help='folder of the labelled files')
-    parser.add_argument('--entropy', action='store_true', help='also write the entropy of the probabilities in nats')
-    parser.add_argument('--probabilities', action='store_true', help='also write the probability of each class')
-    parser.add_argument('--prefix', default='', help='what the names of new fields begin with, such as erda_')
-    add_columns_argument(parser)
-    parser.add_argument('--clicks', type=Path, nargs='+', metavar='PATH',
-                        help='labelled points, tables or folders, which become a prior along surfaces (default: those '
-                        'that the network was trained with, if the config has a prior)')
-    parser.add_argument('--prior-exponent', type=float, metavar='BETA',
-                        help='probabilities are multiplied by the prior to this power; 0: no prior (default: the '
-                        f"config's decode_head.prior_exponent, or {AS_PREDICTED.prior_exponent} with --clicks)")
-    parser.add_argument('--views', type=int, default=1, metavar='N',
-                        help='average the probabilities over N turns of each block; N times the work')
-    parser.add_argument('--smooth', action='store_true', help='average the probabilities along surfaces')
-    parser.add_argument('--overwrite', action='store_true', help='replace outputs that exist, also complete ones')
-    parser.add_argument('--block-size', type=float, metavar='METRES', help="side of a block (default: the config's)")
-    parser.add_argument('--overlap', type=float, metavar='METRES', help="margin around a block (default: the config's)")
-    parser.add_argument('--max-points', type=int, help='points of a block, margin included; less takes less memory')
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu',
-                        help='where the network runs (default: %(default)s)')
-    args = parser.parse_args()
-    if (args.block_size or 1) <= 0 or (args.overlap or 0) < 0 or (args.max_points or 1) < 1:
-        parser.error('--block-size and --max-points must be positive, --overlap not negative')
-    if not re.fullmatch(r'\w*', args.prefix, flags=re.ASCII):
-        parser.error('--prefix may have letters, digits and _')
-    if (args.prior_exponent or 0) < 0:
-        parser.error('--prior-exponent must not be negative')
-    if args.views < 1:
-        parser.error('--views must be at least 1')
-    return args
 
 
 def check_device(device: str) -> None:
@@ -114,13 +124,14 @@ def given_clicks(tables: Sequence[Path], segmentor: Segmentor, sources: Sequence
                            inputs.description)
 
 
-def main() -> None:
-    args = parse_args()
+def main(args: argparse.Namespace) -> None:
     try:
         process, pairs = this_process(), file_pairs(args.inputs, args.out)
-        device = f'cuda:{process.on_machine}' if args.device == 'cuda' and process.waits else args.device
+        device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
+        if device == 'cuda' and process.waits:
+            device = f'cuda:{process.on_machine}'
         check_device(device)
-        cfg = load_config(args.config, cfg_options=args.cfg_options)
+        cfg = load_config(args.config, cfg_options=config_options(args.cfg_options))
         use_prior_of_training(args, cfg)
         batch = begin_batch(pairs, BatchRecords(args.out, settings(args, cfg)), process, args.overwrite)
         if not batch.left:
@@ -157,4 +168,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    main(args)

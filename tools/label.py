@@ -10,18 +10,8 @@ import time
 import webbrowser
 from pathlib import Path
 
-import erda  # noqa: F401  Installs what mmdet3d lacks here.
-from erda.clouds.description import CONFIG, DESCRIPTION
-from erda.command_line import stop
-from erda.files.data_error import DataError
-from erda.inference.errors import InferenceError
-from erda.labelling.network import Network
-from erda.labelling.session import Session
-from erda.labelling.shown_cloud import MAX_POINTS
-from erda.labelling.training_process import Trainings
-from erda.labelling.undescribed_folder import describe_folder, how_to_describe
-
 HERE = '127.0.0.1'
+MAX_POINTS = 2_000_000  # as in erda, which takes seconds to import
 
 
 def parse_args() -> argparse.Namespace:
@@ -43,8 +33,21 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def main() -> None:
-    args = parse_args()
+if __name__ == '__main__':
+    args = parse_args()  # before what is imported below, which takes seconds: --help and wrong arguments need not wait
+
+import erda.registration  # noqa: F401  Installs what mmdet3d lacks here.
+from erda.clouds.description import CONFIG, DESCRIPTION
+from erda.command_line import stop
+from erda.files.data_error import DataError
+from erda.inference.errors import InferenceError
+from erda.labelling.network import Network
+from erda.labelling.session import Session
+from erda.labelling.training_process import Trainings
+from erda.labelling.undescribed_folder import describe_folder, how_to_describe
+
+
+def main(args: argparse.Namespace) -> None:
     sys.stdout.reconfigure(line_buffering=True)  # so that a log file has each sentence at once
     try:
         from erda.labelling.guarded_server import start_server
@@ -104,4 +107,4 @@ def wait_for_the_end(trainings: Trainings) -> bool:
 
 
 if __name__ == '__main__':
-    main()
+    main(args)

@@ -10,11 +10,32 @@ Train with the stored masks: --cfg-options train_dataloader.dataset.masks=DIR
 import argparse
 from pathlib import Path
 
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--cfg-options', nargs='+', action='extend', default=[], metavar='KEY=VALUE',
+                        help='override settings of the config')
+    parser.add_argument('-o', '--out', type=Path, metavar='DIR', help='folder of the masks, and of the picture')
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument('--verify', action='store_true', help='compare the masks in DIR with a fresh draw')
+    mode.add_argument('--stats', action='store_true', help='count labels instead of storing masks')
+    args = parser.parse_args()
+    if wrong := [setting for setting in args.cfg_options if '=' not in setting]:
+        parser.error(f'argument --cfg-options: {wrong[0]!r} is not KEY=VALUE')
+    if args.out is None and not args.stats:
+        parser.error('name a folder with -o DIR')
+    return args
+
+
+if __name__ == '__main__':
+    args = parse_args()  # before what is imported below, which takes seconds: --help and wrong arguments need not wait
+
 from mmengine.config import Config
 from rich.console import Console
 
-import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
-from erda.command_line import add_config_arguments, stop, stop_at_bad_settings
+import erda.registration  # noqa: F401  Before the config is read: registers all, fills in kernels.
+from erda.command_line import config_options, stop, stop_at_bad_settings
 from erda.config import ConfigError, load_config
 from erda.datasets.availability import missing_data
 from erda.evaluation.label_statistics import label_statistics, statistics_table
@@ -25,23 +46,9 @@ from erda.weak_labels import WeakLabelDataset, verify_masks, write_masks
 PICTURE = 'label_statistics.png'
 
 
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_config_arguments(parser)
-    parser.add_argument('-o', '--out', type=Path, metavar='DIR', help='folder of the masks, and of the picture')
-    mode = parser.add_mutually_exclusive_group()
-    mode.add_argument('--verify', action='store_true', help='compare the masks in DIR with a fresh draw')
-    mode.add_argument('--stats', action='store_true', help='count labels instead of storing masks')
-    args = parser.parse_args()
-    if args.out is None and not args.stats:
-        parser.error('name a folder with -o DIR')
-    return args
-
-
-def main() -> None:
-    args = parse_args()
+def main(args: argparse.Namespace) -> None:
     try:
-        cfg = load_config(args.config, cfg_options=args.cfg_options)
+        cfg = load_config(args.config, cfg_options=config_options(args.cfg_options))
         if message := missing_data(cfg, 'train_dataloader'):
             stop(message)
         with stop_at_bad_settings(args.config):
@@ -84,4 +91,4 @@ def drawn_training_set(cfg: Config) -> WeakLabelDataset:
 
 
 if __name__ == '__main__':
-    main()
+    main(args)

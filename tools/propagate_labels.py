@@ -13,18 +13,7 @@ labels its share of the files.
 import argparse
 from pathlib import Path
 
-import erda  # noqa: F401  Installs what mmdet3d lacks here.
-from erda.clouds.click_files import find_click_files
-from erda.command_line import add_columns_argument, stop
-from erda.files.data_error import DataError
-from erda.inference.batch_records import BatchRecords
-from erda.inference.class_codes import output_codes, write_legend
-from erda.inference.errors import InferenceError
-from erda.inference.file_batch import Advance, Say, begin_batch, end_with, label_files
-from erda.inference.file_pairs import file_pairs
-from erda.inference.processes import this_process
-from erda.inference.propagated_file import propagate_file, read_clicked_files
-from erda.inference.stored_propagation import LAYOUT
+MAX_POINTS = 500_000  # as in erda, which takes seconds to import
 
 
 def parse_args() -> argparse.Namespace:
@@ -37,9 +26,10 @@ def parse_args() -> argparse.Namespace:
                         help='points with a lower confidence stay unlabelled (default: %(default)s)')
     parser.add_argument('--voxel-size', type=float, metavar='METRES',
                         help='detail of the surfaces (default: 0.1 for dense street scans, 0.3 for others)')
-    parser.add_argument('--max-points', type=int, default=LAYOUT.max_points,
+    parser.add_argument('--max-points', type=int, default=MAX_POINTS,
                         help='points of a block, margin included; less takes less memory (default: %(default)s)')
-    add_columns_argument(parser)
+    parser.add_argument('--columns', type=lambda names: names.split(','), metavar='NAME,NAME,...',
+                        help='columns of .bin files, such as x,y,z,intensity,ring (default: found from the numbers)')
     parser.add_argument('--overwrite', action='store_true', help='replace outputs that exist, also complete ones')
     args = parser.parse_args()
     if not 0 <= args.min_confidence <= 1:
@@ -49,8 +39,23 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def main() -> None:
-    args = parse_args()
+if __name__ == '__main__':
+    args = parse_args()  # before what is imported below, which takes seconds: --help and wrong arguments need not wait
+
+import erda.registration  # noqa: F401  Installs what mmdet3d lacks here.
+from erda.clouds.click_files import find_click_files
+from erda.command_line import stop
+from erda.files.data_error import DataError
+from erda.inference.batch_records import BatchRecords
+from erda.inference.class_codes import output_codes, write_legend
+from erda.inference.errors import InferenceError
+from erda.inference.file_batch import Advance, Say, begin_batch, end_with, label_files
+from erda.inference.file_pairs import file_pairs
+from erda.inference.processes import this_process
+from erda.inference.propagated_file import propagate_file, read_clicked_files
+
+
+def main(args: argparse.Namespace) -> None:
     try:
         process, pairs = this_process(), file_pairs(args.inputs, args.out)
         # A table of clicks looks like a table of points.
@@ -78,4 +83,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    main(args)

@@ -12,15 +12,50 @@ from collections import Counter
 from pathlib import Path
 from typing import Dict, List, Optional, Tuple
 
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('inputs', nargs='+', type=Path, metavar='FILE',
+                        help='files, or folders: the training files of erda.yaml, or all files if there is none')
+    parser.add_argument('--budget', type=int, required=True, help='number of points of all files together')
+    parser.add_argument('-o', '--out', type=Path, metavar='DIR',
+                        help='folder of the suggestions (default: that of the clicks in erda.yaml)')
+    parser.add_argument('--columns', type=lambda names: names.split(','), metavar='NAME,NAME,...',
+                        help='columns of .bin files, such as x,y,z,intensity,ring (default: found from the numbers)')
+    parser.add_argument('--config', help='config of a trained network')
+    parser.add_argument('--checkpoint', help='its checkpoint')
+    parser.add_argument('--clicks', type=Path, nargs='+', metavar='PATH',
+                        help='points that are labelled already: tables, folders of them or patterns (default: those of '
+                        'erda.yaml)')
+    parser.add_argument('--simulate', action='store_true',
+                        help='fill in the classes from the label field of the one folder given, to try things out')
+    parser.add_argument('--voxel-size', type=float, default=0.2, metavar='METRES',
+                        help='suggestions are at least about this far apart (default: %(default)s)')
+    parser.add_argument('--seed', type=int, default=0, help='decides between equally good points')
+    parser.add_argument('--overwrite', action='store_true', help='replace the last round if it has no class yet')
+    parser.add_argument('--device', help='where the network runs (default: cuda if there is one, else cpu)')
+    args = parser.parse_args()
+    if args.budget < 1 or args.voxel_size <= 0:
+        parser.error('--budget and --voxel-size must be positive')
+    if (args.config is None) != (args.checkpoint is None):
+        parser.error('--config and --checkpoint belong together')
+    if args.simulate and (len(args.inputs) != 1 or not args.inputs[0].is_dir()):
+        parser.error('--simulate needs one folder with erda.yaml')
+    return args
+
+
+if __name__ == '__main__':
+    args = parse_args()  # before what is imported below, which takes seconds: --help and wrong arguments need not wait
+
 import torch
 from rich.console import Console
 from rich.table import Table
 
-import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
+import erda.registration  # noqa: F401  Before the config is read: registers all, fills in kernels.
 from erda.clouds.click_files import ClickClasses, click_values, find_click_files, is_filled_in, read_clicks
 from erda.clouds.clicks import click_classes, files_of_splits, folder_of_rounds
 from erda.clouds.description import DESCRIPTION, Description, read_description
-from erda.command_line import add_columns_argument, stop
+from erda.command_line import stop
 from erda.config import ConfigError, load_config
 from erda.files.data_error import DataError
 from erda.files.progress import Progress
@@ -37,39 +72,7 @@ from erda.weak_labels.suggestion_files import (
 )
 
 
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('inputs', nargs='+', type=Path, metavar='FILE',
-                        help='files, or folders: the training files of erda.yaml, or all files if there is none')
-    parser.add_argument('--budget', type=int, required=True, help='number of points of all files together')
-    parser.add_argument('-o', '--out', type=Path, metavar='DIR',
-                        help='folder of the suggestions (default: that of the clicks in erda.yaml)')
-    add_columns_argument(parser)
-    parser.add_argument('--config', help='config of a trained network')
-    parser.add_argument('--checkpoint', help='its checkpoint')
-    parser.add_argument('--clicks', type=Path, nargs='+', metavar='PATH',
-                        help='points that are labelled already: tables, folders of them or patterns (default: those of '
-                        'erda.yaml)')
-    parser.add_argument('--simulate', action='store_true',
-                        help='fill in the classes from the label field of the one folder given, to try things out')
-    parser.add_argument('--voxel-size', type=float, default=0.2, metavar='METRES',
-                        help='suggestions are at least about this far apart (default: %(default)s)')
-    parser.add_argument('--seed', type=int, default=0, help='decides between equally good points')
-    parser.add_argument('--overwrite', action='store_true', help='replace the last round if it has no class yet')
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu',
-                        help='where the network runs (default: %(default)s)')
-    args = parser.parse_args()
-    if args.budget < 1 or args.voxel_size <= 0:
-        parser.error('--budget and --voxel-size must be positive')
-    if (args.config is None) != (args.checkpoint is None):
-        parser.error('--config and --checkpoint belong together')
-    if args.simulate and (len(args.inputs) != 1 or not args.inputs[0].is_dir()):
-        parser.error('--simulate needs one folder with erda.yaml')
-    return args
-
-
-def main() -> None:
-    args = parse_args()
+def main(args: argparse.Namespace) -> None:
     logging.basicConfig(format='%(message)s')
     console = Console()
     try:
@@ -79,7 +82,8 @@ def main() -> None:
         table = table_to_write(args, description)
         segmentor = None
         if args.config:
-            segmentor = Segmentor(load_config(args.config), args.checkpoint, args.device)
+            device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
+            segmentor = Segmentor(load_config(args.config), args.checkpoint, device)
         clicks, allowed = clicks_so_far(args, description, files, segmentor, table)
         with Progress(console=console) as progress:
             bar = progress.add_task('files', total=len(files))
@@ -140,4 +144,4 @@ def clicks_so_far(args: argparse.Namespace, description: Optional[Description], 
 
 
 if __name__ == '__main__':
-    main()
+    main(args)

@@ -18,12 +18,49 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple, Union
 
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--cfg-options', nargs='+', action='extend', default=[], metavar='KEY=VALUE',
+                        help='override settings of the config')
+    parser.add_argument('--work-dir', help='folder for logs and checkpoints; work_dirs/CONFIG by default')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument('--local-rank', '--local_rank', type=int, default=0, help='set by the launcher')
+    parser.add_argument('checkpoints', nargs='+', metavar='CHECKPOINT',
+                        help='checkpoint file, or erda://NAME of a published model')
+    parser.add_argument('--names', nargs='+', metavar='NAME', help='names of the checkpoints in the table '
+                        '(default: what differs in their paths)')
+    parser.add_argument('--out', type=Path, metavar='DIR',
+                        help='write metrics.json and metrics.md there; of several checkpoints metrics.md and NAME/...')
+    parser.add_argument('--table', metavar='FILE[:NAME]',
+                        help='renew the table of that name in a Markdown file (default: the name of the config)')
+    parser.add_argument('--save-predictions', type=Path, metavar='DIR',
+                        help="write .label files in the layout of SemanticKITTI's benchmark, or PLY for other data; of "
+                        'several checkpoints to DIR/NAME')
+    parser.add_argument('--new-scenes-only', action='store_true',
+                        help='leave out the hidden labels of the training scans, which take as long as those scans do')
+    parser.add_argument('--prior-exponent', type=float, metavar='BETA',
+                        help='probabilities on your clouds are multiplied by the labels of training, propagated along '
+                        "surfaces, to this power (default: the config's decode_head.prior_exponent, or 0)")
+    parser.add_argument('--tta', action='store_true', help='average predictions over flips, rotations and scales')
+    args = parser.parse_args()
+    if wrong := [setting for setting in args.cfg_options if '=' not in setting]:
+        parser.error(f'argument --cfg-options: {wrong[0]!r} is not KEY=VALUE')
+    if (args.prior_exponent or 0) < 0:
+        parser.error('--prior-exponent must not be negative')
+    return args
+
+
+if __name__ == '__main__':
+    args = parse_args()  # before what is imported below, which takes seconds: --help and wrong arguments need not wait
+
 from mmengine.config import Config
 from rich.console import Console
 
-import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
+import erda.registration  # noqa: F401  Before the config is read: registers all, fills in kernels.
 from erda.clouds.feature_ranges import META_KEY, FeatureRange, from_plain
-from erda.command_line import add_runner_arguments, read_config, stop, stop_at_bad_settings
+from erda.command_line import read_config, stop, stop_at_bad_settings
 from erda.datasets.availability import missing_data
 from erda.evaluation.checkpoint_test import build_test_set, config_for_test, has_labels, run_test, weights_sha256
 from erda.evaluation.dataset_ranges import far_scans
@@ -49,34 +86,7 @@ from erda.zoo.checkpoint_fit import check_weights
 MAX_WARNINGS = 5
 
 
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_runner_arguments(parser)
-    parser.add_argument('checkpoints', nargs='+', metavar='CHECKPOINT',
-                        help='checkpoint file, or erda://NAME of a published model')
-    parser.add_argument('--names', nargs='+', metavar='NAME', help='names of the checkpoints in the table '
-                        '(default: what differs in their paths)')
-    parser.add_argument('--out', type=Path, metavar='DIR',
-                        help='write metrics.json and metrics.md there; of several checkpoints metrics.md and NAME/...')
-    parser.add_argument('--table', metavar='FILE[:NAME]',
-                        help='renew the table of that name in a Markdown file (default: the name of the config)')
-    parser.add_argument('--save-predictions', type=Path, metavar='DIR',
-                        help="write .label files in the layout of SemanticKITTI's benchmark, or PLY for other data; of "
-                        'several checkpoints to DIR/NAME')
-    parser.add_argument('--new-scenes-only', action='store_true',
-                        help='leave out the hidden labels of the training scans, which take as long as those scans do')
-    parser.add_argument('--prior-exponent', type=float, metavar='BETA',
-                        help='probabilities on your clouds are multiplied by the labels of training, propagated along '
-                        "surfaces, to this power (default: the config's decode_head.prior_exponent, or 0)")
-    parser.add_argument('--tta', action='store_true', help='average predictions over flips, rotations and scales')
-    args = parser.parse_args()
-    if (args.prior_exponent or 0) < 0:
-        parser.error('--prior-exponent must not be negative')
-    return args
-
-
-def main() -> None:
-    args = parse_args()
+def main(args: argparse.Namespace) -> None:
     cfg = read_config(args)
     try:
         with stop_at_bad_settings(args.config):
@@ -201,4 +211,4 @@ def labels_of(checkpoint: str, cfg: Config, counted: Dict[str, TrainedLabels]) -
 
 
 if __name__ == '__main__':
-    main()
+    main(args)

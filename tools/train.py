@@ -5,12 +5,40 @@ import errno
 import sys
 from typing import Optional
 
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--cfg-options', nargs='+', action='extend', default=[], metavar='KEY=VALUE',
+                        help='override settings of the config')
+    parser.add_argument('--work-dir', help='folder for logs and checkpoints; work_dirs/CONFIG by default')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument('--local-rank', '--local_rank', type=int, default=0, help='set by the launcher')
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument('--steps', type=int, metavar='N', help='train for N steps: length, schedule and validation')
+    length.add_argument('--epochs', type=int, metavar='N', help='the same for a config that counts epochs')
+    parser.add_argument('--resume', nargs='?', const='auto', metavar='CHECKPOINT',
+                        help='go on from a checkpoint, by default from the latest in the work dir')
+    parser.add_argument('--amp', action='store_true', help='train in mixed precision')
+    parser.add_argument('--auto-scale-lr', action='store_true',
+                        help='scale the learning rate to the batch size over all GPUs')
+    args = parser.parse_args()
+    if wrong := [setting for setting in args.cfg_options if '=' not in setting]:
+        parser.error(f'argument --cfg-options: {wrong[0]!r} is not KEY=VALUE')
+    if any(number is not None and number < 1 for number in (args.steps, args.epochs)):
+        parser.error('--steps and --epochs must be at least 1')
+    return args
+
+
+if __name__ == '__main__':
+    args = parse_args()  # before what is imported below, which takes seconds: --help and wrong arguments need not wait
+
 import torch
 from mmengine.config import Config
 from mmengine.runner.checkpoint import find_latest_checkpoint
 
-import erda  # noqa: F401  Before the config is read: registers everything and installs the portable kernels.
-from erda.command_line import add_runner_arguments, read_config, stop, stop_at_bad_settings
+import erda.registration  # noqa: F401  Before the config is read: registers all, fills in kernels.
+from erda.command_line import read_config, stop, stop_at_bad_settings
 from erda.datasets.availability import missing_data
 from erda.evaluation.confusion_metric import with_confusion_matrices
 from erda.evaluation.quiet_runner import QuietRunner
@@ -23,31 +51,13 @@ from erda.zoo.errors import CheckpointError
 NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 
 
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_runner_arguments(parser)
-    length = parser.add_mutually_exclusive_group()
-    length.add_argument('--steps', type=int, metavar='N', help='train for N steps: length, schedule and validation')
-    length.add_argument('--epochs', type=int, metavar='N', help='the same for a config that counts epochs')
-    parser.add_argument('--resume', nargs='?', const='auto', metavar='CHECKPOINT',
-                        help='go on from a checkpoint, by default from the latest in the work dir')
-    parser.add_argument('--amp', action='store_true', help='train in mixed precision')
-    parser.add_argument('--auto-scale-lr', action='store_true',
-                        help='scale the learning rate to the batch size over all GPUs')
-    args = parser.parse_args()
-    if any(number is not None and number < 1 for number in (args.steps, args.epochs)):
-        parser.error('--steps and --epochs must be at least 1')
-    return args
-
-
 def going_on(work_dir: str) -> str:
     """What to do once the reason for a stop is gone."""
     checkpoint = find_latest_checkpoint(work_dir)
     return f'--resume goes on from {checkpoint}.' if checkpoint else 'There is no checkpoint yet to go on from.'
 
 
-def main() -> None:
-    args = parse_args()
+def main(args: argparse.Namespace) -> None:
     cfg = read_config(args)
     if args.amp:
         if not torch.cuda.is_available():
@@ -96,4 +106,4 @@ def train(cfg: Config) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    main(args)

@@ -8,15 +8,7 @@ import argparse
 import sys
 from pathlib import Path
 
-import erda  # noqa: F401  Before mmdet3d: installs the portable kernels that it imports.
-from erda.command_line import stop
-from erda.config import ConfigError, load_config
-from erda.zoo.checkpoint_file import SAFETENSORS
-from erda.zoo.errors import CheckpointError
-from erda.zoo.local_weights import SCHEME, check_weights_file, fetch, local_path
-from erda.zoo.metafile import Metafile, add_to_metafile, entry_text, find_metafile, read_metafile
-from erda.zoo.pointcept import convert
-from erda.zoo.publication import Description, publish
+SAFETENSORS = '.safetensors'
 
 
 def parse_args() -> argparse.Namespace:
@@ -24,18 +16,16 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--metafile', type=Path, metavar='FILE', help='list of models (default: the one of erda)')
     commands = parser.add_subparsers(dest='command', required=True)
 
-    def add_command(name: str, run, description: str) -> argparse.ArgumentParser:
-        command = commands.add_parser(name, help=description, description=description)
-        command.set_defaults(run=run)
-        return command
+    def add_command(name: str, description: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=description, description=description)
 
-    add_command('list', list_models, 'list the published models')
-    command = add_command('download', download_model, 'get the weights of a model, or go on getting them')
+    add_command('list', 'list the published models')
+    command = add_command('download', 'get the weights of a model, or go on getting them')
     command.add_argument('name', metavar='NAME')
     command.add_argument('--safetensors', action='store_true', help=f'the {SAFETENSORS} file instead of the .pth file')
-    command = add_command('verify', verify, 'compare the weights on this machine with their published sha256')
+    command = add_command('verify', 'compare the weights on this machine with their published sha256')
     command.add_argument('name', nargs='?', metavar='NAME', help='default: all models')
-    command = add_command('publish', publish_model, 'strip a checkpoint of a training run to what others need')
+    command = add_command('publish', 'strip a checkpoint of a training run to what others need')
     command.add_argument('checkpoint', metavar='CHECKPOINT')
     command.add_argument('--name', required=True, help='name of the model')
     command.add_argument('--config', required=True, help='its config file, as seen from the root of the repository')
@@ -48,12 +38,25 @@ def parse_args() -> argparse.Namespace:
     command.add_argument('--url', default='', help='folder the files will be downloaded from; by default they belong '
                          'to the repository, and DIR must be below the folder of the metafile')
     command.add_argument('--write', action='store_true', help='add the entry to the metafile instead of printing it')
-    command = add_command('convert', convert_weights, "turn Pointcept's weights of Point Transformer V3, or Sonata's "
+    command = add_command('convert', "turn Pointcept's weights of Point Transformer V3, or Sonata's "
                           'encoder, into a checkpoint to start from or to test')
     command.add_argument('checkpoint', metavar='CHECKPOINT', help='file that they publish')
     command.add_argument('config', metavar='CONFIG', help='config whose backbone is the same PointTransformerV3')
     command.add_argument('-o', '--out', type=Path, required=True, metavar='FILE', help='checkpoint to write')
     return parser.parse_args()
+
+
+if __name__ == '__main__':
+    args = parse_args()  # before what is imported below, which takes seconds: --help and wrong arguments need not wait
+
+import erda.registration  # noqa: F401  Before mmdet3d: installs the portable kernels that it imports.
+from erda.command_line import stop
+from erda.config import ConfigError, load_config
+from erda.zoo.errors import CheckpointError
+from erda.zoo.local_weights import SCHEME, check_weights_file, fetch, local_path
+from erda.zoo.metafile import Metafile, add_to_metafile, entry_text, find_metafile, read_metafile
+from erda.zoo.pointcept import convert
+from erda.zoo.publication import Description, publish
 
 
 def list_models(args: argparse.Namespace, metafile: Metafile) -> None:
@@ -136,10 +139,13 @@ def convert_weights(args: argparse.Namespace, metafile: Metafile) -> None:
         print("Sonata's weights are CC-BY-NC 4.0: neither they nor what is trained from them may be used commercially.")
 
 
-def main() -> None:
-    args = parse_args()
+COMMANDS = dict(list=list_models, download=download_model, verify=verify, publish=publish_model,
+                convert=convert_weights)
+
+
+def main(args: argparse.Namespace) -> None:
     try:
-        args.run(args, read_metafile(args.metafile or find_metafile()))
+        COMMANDS[args.command](args, read_metafile(args.metafile or find_metafile()))
     except (CheckpointError, ConfigError) as error:
         stop(str(error))
     except OSError as error:  # no permission, a full disk
@@ -147,4 +153,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    main(args)

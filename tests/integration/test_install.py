@@ -14,7 +14,6 @@ from tiny_scans import REPOSITORY, write_scan
 BUILD = 'import sys; from setuptools import build_meta; print(getattr(build_meta, sys.argv[1])(sys.argv[2]))'
 NO_SOURCE = ('.*', '__pycache__', '*.egg-info', 'build', 'dist', 'data', 'site', 'work_dirs')
 PROGRAM = """
-import runpy, sys
 import erda
 from mmengine.config import Config
 head = Config.fromfile('a.py').model.decode_head
@@ -23,11 +22,10 @@ try:
     Config.fromfile('c.py')
 except FileNotFoundError as error:
     print(error)
-sys.argv = ['train', 'b.py', '--cfg-options', 'train_cfg.max_iters=2', 'train_cfg.val_interval=2',
-            'train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False',
-            'val_dataloader.num_workers=0', 'val_dataloader.persistent_workers=False']
-runpy.run_module('erda.tools.train', run_name='__main__')
 """
+TRAIN = ('-m', 'erda.tools.train', 'b.py', '--cfg-options', 'train_cfg.max_iters=2', 'train_cfg.val_interval=2',
+         'train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False', 'val_dataloader.num_workers=0',
+         'val_dataloader.persistent_workers=False')
 COMMANDS = ('benchmark', 'infer', 'label', 'make_weak_labels', 'prepare_data', 'propagate_labels', 'suggest_points',
             'test', 'train', 'zoo')
 
@@ -94,6 +92,15 @@ def test_wheel(distributions):
     assert all(name.startswith(('erda/', 'erda_mmdet3d-')) and not name.endswith('.pyc') for name in names)
 
 
+def test_help_of_installed_commands_imports_nothing_heavy(distributions, tmp_path):
+    with zipfile.ZipFile(distributions.wheel) as archive:
+        archive.extractall(tmp_path)
+    for command in COMMANDS:
+        output = call(tmp_path, '-X', 'importtime', '-m', f'erda.tools.{command}', '--help', PYTHONPATH=str(tmp_path))
+        imported = {line.rpartition('|')[2].strip() for line in output.splitlines()}
+        assert 'erda' in imported and 'torch' not in imported and f'usage: {command}.py' in output
+
+
 def test_empty_folder(distributions, tmp_path):
     """Prepares and trains there, on configs that inherit from those of the installed package."""
     site, folder = tmp_path / 'site', tmp_path / 'empty'
@@ -109,4 +116,5 @@ def test_empty_folder(distributions, tmp_path):
     output = call(folder, '-c', PROGRAM, PYTHONPATH=str(site))
     assert f'{site}/erda/__init__.py ERDAMinkUNetHead PrototypePseudoLabeler' in output
     assert 'erda has no config no_such.py' in output
+    call(folder, *TRAIN, PYTHONPATH=str(site))
     assert (folder / 'work_dirs/b/iter_2.pth').is_file()

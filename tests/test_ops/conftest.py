@@ -2,7 +2,7 @@ import importlib
 
 import pytest
 
-from erda.ops import ball_query, furthest_point_sample, knn, three_interpolate
+from erda.ops import ball_query, furthest_point_sample, knn, three_interpolate, voxelize
 from erda.ops.mmcv_ext import PortableExtension, install_mmcv_ext
 
 install_mmcv_ext()
@@ -23,8 +23,8 @@ def point_ops(monkeypatch):
 
 @pytest.fixture(params=['numba', 'torch'])
 def loop(request, monkeypatch):
-    """Search kernels as on a CPU, and as on any other device."""
+    """Kernels with a loop as on a CPU, and as on any other device."""
     if request.param == 'torch':
-        for module in (ball_query, furthest_point_sample, knn, three_interpolate):
+        for module in (ball_query, furthest_point_sample, knn, three_interpolate, voxelize):
             monkeypatch.setattr(module, 'takes_compiled_loop', lambda points: False)
     return request.param

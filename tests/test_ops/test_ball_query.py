@@ -40,6 +40,16 @@ def test_in_chunks(point_ops, loop, monkeypatch):
     assert point_ops.ball_query(0, 2, 5, xyz, xyz).equal(expected)
 
 
+def test_points_of_several_pieces(point_ops, monkeypatch):
+    """As on other devices, also where a ball ends with a piece and where it has points of all."""
+    xyz = torch.from_numpy(lattice(points=2500))
+    centers = xyz[:, ::50].contiguous()
+    balls = [(0, 2, 40), (1, 3, 8), (0, 9, 2500), (2, 4, 1)]
+    found = [point_ops.ball_query(*ball, xyz, centers) for ball in balls]
+    monkeypatch.setattr('erda.ops.ball_query.takes_compiled_loop', lambda points: False)
+    assert all(x.equal(point_ops.ball_query(*ball, xyz, centers)) for x, ball in zip(found, balls))
+
+
 def test_single_point_and_none(point_ops, loop):
     one = torch.ones(1, 1, 3)
     assert point_ops.ball_query(0, 1, 3, one, one).tolist() == [[[0, 0, 0]]]

@@ -39,7 +39,7 @@ def test_dynamic_equals_a_loop(point_ops):
 
 @pytest.mark.parametrize('deterministic', [True, False])
 @pytest.mark.parametrize('max_points, max_voxels', [(3, 1000), (1, 1000), (300, 1000), (3, 20), (1, 1)])
-def test_hard_equals_a_loop(point_ops, max_points, max_voxels, deterministic):
+def test_hard_equals_a_loop(point_ops, loop, max_points, max_voxels, deterministic):
     cloud = torch.cat([points(), points()[:40]])  # with duplicates
     layer = point_ops.Voxelization(SIZE, BOX, max_points, max_voxels, deterministic)
     voxels, coors, counts = layer(cloud)
@@ -70,14 +70,14 @@ def test_half_a_voxel_rounds_up(point_ops):
 
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.float64])
-def test_other_precision(point_ops, dtype):
+def test_other_precision(point_ops, loop, dtype):
     cloud = points().to(dtype)
     voxels, coors, _ = point_ops.Voxelization(SIZE, BOX, 300)(cloud)
     assert voxels.dtype == dtype
     assert coors.tolist() == [list(voxel) for voxel in slow_hard(cloud.double(), 300, 20000)]
 
 
-def test_other_layout(point_ops):
+def test_other_layout(point_ops, loop):
     cloud = points()
     transposed = cloud.t().contiguous().t()
     for layer in (point_ops.Voxelization(SIZE, BOX, -1), point_ops.Voxelization(SIZE, BOX, 3, 30)):
@@ -85,7 +85,7 @@ def test_other_layout(point_ops):
 
 
 @pytest.mark.parametrize('cloud', [points(0), points(1) + 100, points()[:1] * 0])
-def test_nothing_inside_or_one(point_ops, cloud):
+def test_nothing_inside_or_one(point_ops, loop, cloud):
     coors = point_ops.Voxelization(SIZE, BOX, -1)(cloud)
     voxels, hard_coors, counts = point_ops.Voxelization(SIZE, BOX, 3)(cloud)
     inside = int((coors >= 0).all(1).sum())

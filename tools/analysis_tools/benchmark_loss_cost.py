@@ -14,11 +14,30 @@ import time
 from pathlib import Path
 from typing import Callable, List, Sequence, Tuple
 
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--points', type=int, nargs='+', default=[20_000, 100_000, 1_000_000])
+    parser.add_argument('--classes', type=int, nargs='+', default=[13, 20, 200])
+    parser.add_argument('--channels', type=int, default=32, help='of the features')
+    parser.add_argument('--repeats', type=int, default=7)
+    parser.add_argument('--markdown', action='store_true', help='print Markdown as well')
+    args = parser.parse_args()
+    if min(args.points) < max(args.classes):
+        parser.error(f'--points {min(args.points)} must not be below --classes {max(args.classes)}: each class '
+                     'has a label')
+    return args
+
+
+if __name__ == '__main__':
+    args = parse_args()  # before what is imported below, which takes seconds: --help and wrong arguments need not wait
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
+import erda.registration  # noqa: F401  Fills in kernels.
 from erda.command_line import print_table, stop
 from erda.files.progress import track
 from erda.losses import ERDALoss
@@ -61,16 +80,7 @@ class Batch:
         return loss.detach(), *torch.autograd.grad(loss, inputs)[:2]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--points', type=int, nargs='+', default=[20_000, 100_000, 1_000_000])
-    parser.add_argument('--classes', type=int, nargs='+', default=[13, 20, 200])
-    parser.add_argument('--channels', type=int, default=32, help='of the features')
-    parser.add_argument('--repeats', type=int, default=7)
-    parser.add_argument('--markdown', action='store_true', help='print Markdown as well')
-    args = parser.parse_args()
-    if min(args.points) < max(args.classes):
-        stop(f'--points {min(args.points)} must not be below --classes {max(args.classes)}: each class has a label')
+def main(args: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
 
@@ -151,4 +161,4 @@ def free_memory(device: str) -> int:
 
 
 if __name__ == '__main__':
-    main()
+    main(args)

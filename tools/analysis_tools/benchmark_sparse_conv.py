@@ -8,10 +8,26 @@ import functools
 import statistics
 import time
 
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--voxels', type=int, nargs='+', default=[20000, 60000])
+    parser.add_argument('--channels', type=int, nargs='+', default=[32, 96])
+    parser.add_argument('--threads', type=int, nargs='+', default=[1, 2])
+    parser.add_argument('--scan', nargs='+', help='SemanticKITTI .bin files instead of a street')
+    parser.add_argument('--repeats', type=int, default=7)
+    parser.add_argument('--seed', type=int, default=0)
+    return parser.parse_args()
+
+
+if __name__ == '__main__':
+    args = parse_args()  # before what is imported below, which takes seconds: --help and wrong arguments need not wait
+
 import numpy as np
 import spconv.pytorch.ops  # noqa: F401  # before erda, which spares itself what spconv has for CUDA
 import torch
 
+import erda.registration  # noqa: F401  Fills in kernels.
 from erda.ops.sparse_conv import sparse_convolution, submanifold_table
 
 
@@ -99,16 +115,7 @@ def max_error(found, reference):
                for a, b in zip(found, reference))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--voxels', type=int, nargs='+', default=[20000, 60000])
-    parser.add_argument('--channels', type=int, nargs='+', default=[32, 96])
-    parser.add_argument('--threads', type=int, nargs='+', default=[1, 2])
-    parser.add_argument('--scan', nargs='+', help='SemanticKITTI .bin files instead of a street')
-    parser.add_argument('--repeats', type=int, default=7)
-    parser.add_argument('--seed', type=int, default=0)
-    args = parser.parse_args()
-
+def main(args: argparse.Namespace) -> None:
     if args.scan:
         scans = [np.fromfile(path, np.float32).reshape(-1, 4)[:, :3] for path in args.scan]
     else:
@@ -145,4 +152,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    main(args)

@@ -14,14 +14,34 @@ import statistics
 from pathlib import Path
 from typing import List, Optional
 
-import erda  # noqa: F401  Before mmdet3d: installs the portable kernels.
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('configs', nargs='+', help='config files; the first is what the others are compared with')
+    parser.add_argument('--steps', type=int, default=20, help='timed steps of each config')
+    parser.add_argument('--points', type=int, nargs='+', help='of a batch of two made scans, 1%% of them labelled')
+    parser.add_argument('--classes', type=int, nargs='+', default=[20], help='with --points (default: 20)')
+    parser.add_argument('--own-data', action='store_true', help='each config on its own training data')
+    parser.add_argument('--markdown', action='store_true', help='print Markdown as well')
+    args = parser.parse_args()
+    if args.points and args.own_data:
+        parser.error('--own-data takes the points of each config: leave out --points')
+    if args.points and min(args.points) < 200:
+        parser.error(f'--points {min(args.points)}: at least 200, so that both scans have a label')
+    return args
+
+
+if __name__ == '__main__':
+    args = parse_args()  # before what is imported below, which takes seconds: --help and wrong arguments need not wait
+
+import erda.registration  # noqa: F401  Before mmdet3d: installs the portable kernels.
 
 # isort: split
 import torch
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from erda.command_line import print_table, stop
+from erda.command_line import print_table
 from erda.config import load_config
 from erda.device_check.made_batches import made_batch
 from erda.device_check.training import Training
@@ -32,21 +52,9 @@ COLUMNS = ('config', 'ms', 'time ratio', 'peak memory MB', 'memory ratio')
 OWN_COLUMNS = ('config', 'parameters', 'points of a batch', 'points a second, training', 'points a second, prediction')
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('configs', nargs='+', help='config files; the first is what the others are compared with')
-    parser.add_argument('--steps', type=int, default=20, help='timed steps of each config')
-    parser.add_argument('--points', type=int, nargs='+', help='of a batch of two made scans, 1%% of them labelled')
-    parser.add_argument('--classes', type=int, nargs='+', default=[20], help='with --points (default: 20)')
-    parser.add_argument('--own-data', action='store_true', help='each config on its own training data')
-    parser.add_argument('--markdown', action='store_true', help='print Markdown as well')
-    args = parser.parse_args()
+def main(args: argparse.Namespace) -> None:
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     torch.set_num_threads(1)
-    if args.points and args.own_data:
-        stop('--own-data takes the points of each config: leave out --points')
-    if args.points and min(args.points) < 200:
-        stop(f'--points {min(args.points)}: at least 200, so that both scans have a label')
 
     if args.own_data:
         columns, rows = OWN_COLUMNS, [points_a_second(config, args.steps, device) for config in track(args.configs)]
@@ -121,4 +129,4 @@ def _peak_memory(config: str, device: str, batches: list, classes: Optional[int]
 
 
 if __name__ == '__main__':
-    main()
+    main(args)

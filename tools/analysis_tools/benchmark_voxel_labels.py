@@ -6,7 +6,19 @@ mmdet3d lets one point speak for a voxel of MinkUNet, and void and hidden labels
 import argparse
 from typing import Callable, Iterator, NamedTuple, Tuple
 
-import erda  # noqa: F401  Before mmdet3d.structures, which imports mmcv's compiled kernels.
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='config whose training set is a WeakLabelDataset')
+    parser.add_argument('--voxel-sizes', type=float, nargs='+', default=[0.05, 0.1, 0.5],
+                        help='in metres; for MinkUNet and SPVCNN')
+    return parser.parse_args()
+
+
+if __name__ == '__main__':
+    args = parse_args()  # before what is imported below, which takes seconds: --help and wrong arguments need not wait
+
+import erda.registration  # noqa: F401  Before mmdet3d.structures, which imports mmcv's compiled kernels.
 
 # isort: split
 import torch
@@ -32,12 +44,7 @@ class VoxelLabels(NamedTuple):
     point2voxel_map: Tensor
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', help='config whose training set is a WeakLabelDataset')
-    parser.add_argument('--voxel-sizes', type=float, nargs='+', default=[0.05, 0.1, 0.5],
-                        help='in metres; for MinkUNet and SPVCNN')
-    args = parser.parse_args()
+def main(args: argparse.Namespace) -> None:
     cfg = load_config(args.config)
     init_default_scope('mmdet3d')
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
@@ -100,4 +107,4 @@ def voxelize(preprocessor: Det3DDataPreprocessor, scan: WeakScan, hidden: int) -
 
 
 if __name__ == '__main__':
-    main()
+    main(args)

@@ -12,7 +12,21 @@ from functools import partial
 from pathlib import Path
 from typing import Callable, Dict
 
-import erda  # noqa: F401  Before mmdet3d: installs the portable kernels.
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--device', default='cuda', help='what is checked (default: %(default)s)')
+    parser.add_argument('--quick', action='store_true', help='small and short, to see that the checks themselves work')
+    parser.add_argument('--minutes', type=float, default=20, help='no check begins later (default: %(default)s)')
+    parser.add_argument('--out', type=Path, default=Path('work_dirs/check_device'), metavar='DIR',
+                        help='check_device.json and check_device.md (default: %(default)s)')
+    return parser.parse_args()
+
+
+if __name__ == '__main__':
+    args = parse_args()  # before what is imported below, which takes seconds: --help and wrong arguments need not wait
+
+import erda.registration  # noqa: F401  Before mmdet3d: installs the portable kernels.
 
 # isort: split
 import torch
@@ -34,14 +48,7 @@ from erda.device_check.report import run_checks, write_report
 from erda.device_check.resume import check_resume
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--device', default='cuda', help='what is checked (default: %(default)s)')
-    parser.add_argument('--quick', action='store_true', help='small and short, to see that the checks themselves work')
-    parser.add_argument('--minutes', type=float, default=20, help='no check begins later (default: %(default)s)')
-    parser.add_argument('--out', type=Path, default=Path('work_dirs/check_device'), metavar='DIR',
-                        help='check_device.json and check_device.md (default: %(default)s)')
-    args = parser.parse_args()
+def main(args: argparse.Namespace) -> None:
     if args.device.startswith('cuda') and not torch.cuda.is_available():
         stop(f'--device {args.device}: this machine has no CUDA device. --device cpu --quick tries the checks out.')
     device = torch.device(args.device)
@@ -72,4 +79,4 @@ def checks(device: torch.device, size: Size) -> Dict[str, Callable[[], str]]:
 
 
 if __name__ == '__main__':
-    main()
+    main(args)

@@ -15,10 +15,25 @@ import tempfile
 from pathlib import Path
 from typing import Dict, List, Mapping, Sequence
 
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('folder', type=Path, metavar='FOLDER', help='folder with erda.yaml')
+    parser.add_argument('--clicks', type=int, nargs='+', default=[50, 100, 200, 400, 800], metavar='N',
+                        help='suggested points of each file at which labels are compared (default: %(default)s)')
+    parser.add_argument('--seeds', type=int, default=3, help='how often, each with other points (default: %(default)s)')
+    parser.add_argument('--network', type=int, metavar='STEPS',
+                        help='train the config of FOLDER for so many steps at each number of points, too')
+    return parser.parse_args()
+
+
+if __name__ == '__main__':
+    args = parse_args()  # before what is imported below, which takes seconds: --help and wrong arguments need not wait
+
 import numpy as np
 import yaml
 
-import erda  # noqa: F401  Installs what mmdet3d lacks here.
+import erda.registration  # noqa: F401  Installs what mmdet3d lacks here.
 from erda.clouds.description import CONFIG, DESCRIPTION, Description, read_description
 from erda.clouds.folder_dataset import labels_of_cloud
 from erda.command_line import print_table, stop
@@ -29,17 +44,6 @@ from erda.labelling.network import Network
 from erda.labelling.session import BY_PLACE
 from erda.labelling.shown_cloud import ShownCloud, read_shown
 from erda.labelling.suggestions import AT_A_TIME, candidates_of, suggest_next
-
-
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('folder', type=Path, metavar='FOLDER', help='folder with erda.yaml')
-    parser.add_argument('--clicks', type=int, nargs='+', default=[50, 100, 200, 400, 800], metavar='N',
-                        help='suggested points of each file at which labels are compared (default: %(default)s)')
-    parser.add_argument('--seeds', type=int, default=3, help='how often, each with other points (default: %(default)s)')
-    parser.add_argument('--network', type=int, metavar='STEPS',
-                        help=f'train FOLDER/{CONFIG} for so many steps at each number of points, too')
-    return parser.parse_args()
 
 
 def confusions(shown: ShownCloud, truth: np.ndarray, num_classes: int, by_doubt: bool, clicks: Sequence[int],
@@ -136,8 +140,7 @@ def read_files(description: Description) -> Dict[str, ShownCloud]:
             for name in description.files('train')}
 
 
-def main() -> None:
-    args = parse_args()
+def main(args: argparse.Namespace) -> None:
     try:
         description = read_description(args.folder / DESCRIPTION)
         if description.label_field is None:
@@ -170,4 +173,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    main(args)

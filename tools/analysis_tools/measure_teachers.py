@@ -9,10 +9,31 @@ import argparse
 import math
 from typing import Dict, Iterator, Tuple
 
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--cfg-options', nargs='+', action='extend', default=[], metavar='KEY=VALUE',
+                        help='override settings of the config')
+    parser.add_argument('checkpoint', help='checkpoint file, or erda://NAME of a published model')
+    parser.add_argument('--scans', type=int, default=6, help='scans to look at (default: %(default)s)')
+    parser.add_argument('--views', type=int, nargs='+', default=[1, 2, 4, 8], help='turns to average over')
+    parser.add_argument('--exponents', type=float, nargs='+', default=[0, 0.25, 0.5, 1], help='of the prior')
+    parser.add_argument('--voxel-size', type=float, metavar='METRES', help='count one point of each voxel')
+    parser.add_argument('--markdown', action='store_true', help='print Markdown as well')
+    args = parser.parse_args()
+    if wrong := [setting for setting in args.cfg_options if '=' not in setting]:
+        parser.error(f'argument --cfg-options: {wrong[0]!r} is not KEY=VALUE')
+    return args
+
+
+if __name__ == '__main__':
+    args = parse_args()  # before what is imported below, which takes seconds: --help and wrong arguments need not wait
+
 import numpy as np
 from mmengine.config import Config
 
-import erda  # noqa: F401  Before mmdet3d's structures, which import mmcv's compiled kernels.
+import erda.registration  # noqa: F401  Before mmdet3d's structures, which import mmcv's compiled kernels.
 
 # isort: split
 import torch
@@ -20,7 +41,7 @@ from mmdet3d.registry import MODELS
 from mmengine.registry import init_default_scope
 from torch import Tensor
 
-from erda.command_line import add_config_arguments, print_table, stop, stop_at_bad_settings
+from erda.command_line import config_options, print_table, stop, stop_at_bad_settings
 from erda.config import load_config
 from erda.evaluation.confusion_metric import PROPAGATED, confusion_matrix, segmentation_scores
 from erda.evaluation.hidden_label_test import hidden_label_scans
@@ -32,22 +53,9 @@ from erda.zoo.checkpoint_fit import load_weights
 from erda.zoo.errors import CheckpointError
 
 
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_config_arguments(parser)
-    parser.add_argument('checkpoint', help='checkpoint file, or erda://NAME of a published model')
-    parser.add_argument('--scans', type=int, default=6, help='scans to look at (default: %(default)s)')
-    parser.add_argument('--views', type=int, nargs='+', default=[1, 2, 4, 8], help='turns to average over')
-    parser.add_argument('--exponents', type=float, nargs='+', default=[0, 0.25, 0.5, 1], help='of the prior')
-    parser.add_argument('--voxel-size', type=float, metavar='METRES', help='count one point of each voxel')
-    parser.add_argument('--markdown', action='store_true', help='print Markdown as well')
-    return parser.parse_args()
-
-
-def main() -> None:
-    args = parse_args()
+def main(args: argparse.Namespace) -> None:
     with stop_at_bad_settings(args.config):
-        cfg = load_config(args.config, cfg_options=args.cfg_options)
+        cfg = load_config(args.config, cfg_options=config_options(args.cfg_options))
     init_default_scope(cfg.get('default_scope', 'mmdet3d'))
     torch.set_num_threads(1)
     if (cfg.train_dataloader.dataset.get('propagation')) is None:
@@ -96,4 +104,4 @@ def mean_probabilities(model: torch.nn.Module, points: Tensor, views: int) -> np
 
 
 if __name__ == '__main__':
-    main()
+    main(args)

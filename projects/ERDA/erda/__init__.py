@@ -23,47 +23,13 @@ Modules:
     benchmark: matrices of trainings
     device_check: what must hold on an accelerator
 """
-from .compat import (
-    allow_mmengine_checkpoints,
-    find_configs_of_erda,
-    format_config_once,
-    load_weights_only,
-    store_one_cycle_without_method,
-    store_plain_values,
-    train_on_several_cpus,
-)
-from .deferred_imports import libraries_on_first_use
-from .ops import install_portable_ops
+import sys
+
 from .version import __version__
 
-load_weights_only()
-allow_mmengine_checkpoints()
-store_plain_values()
-store_one_cycle_without_method()
-format_config_once()
-find_configs_of_erda()
-train_on_several_cpus()
-with libraries_on_first_use():
-    install_portable_ops()  # Before the first import of mmdet3d's models, which import mmcv.ops.
+# Registration happens on import, but not when `python -m erda.tools.NAME` looks for its command, called "-m" till it is
+# found: commands parse their arguments first, and register then.
+if sys.argv[:1] != ['-m'] or not any('erda.tools.' in word for word in sys.orig_argv):
+    from . import registration  # noqa: F401
 
-    # Registration happens on import.
-    from . import (
-        backbones,
-        clouds,
-        datasets,
-        heads,
-        hooks,
-        losses,
-        pseudo_labels,
-        sampling,
-        voxelization,
-        weak_labels,
-    )
-    from .zoo.checkpoint_file import register_checkpoint_loaders
-
-register_checkpoint_loaders()
-
-__all__ = [
-    '__version__', 'backbones', 'clouds', 'datasets', 'heads', 'hooks', 'losses', 'pseudo_labels', 'sampling',
-    'voxelization', 'weak_labels'
-]
+__all__ = ['__version__']

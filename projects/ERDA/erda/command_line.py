@@ -3,7 +3,7 @@ import argparse
 import os
 import sys
 from contextlib import contextmanager
-from typing import Any, Iterator, NoReturn, Sequence
+from typing import Any, Dict, Iterator, NoReturn, Sequence
 
 from mmengine.config import Config, DictAction
 from rich.console import Console
@@ -39,35 +39,15 @@ def stop_at_bad_settings(config: str) -> Iterator[None]:
         raise
 
 
-class _Settings(DictAction):
-    """mmengine's action, which lets an argument without ``=`` end in a traceback."""
+def config_options(settings: Sequence[str]) -> Dict[str, Any]:
+    """``--cfg-options`` with values as mmengine reads them.
 
-    def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, *args: Any) -> None:
-        for value in values:
-            if '=' not in value:
-                raise argparse.ArgumentError(self, f'{value!r} is not KEY=VALUE')
-        super().__call__(parser, namespace, values, *args)
-
-
-def add_config_arguments(parser: argparse.ArgumentParser) -> None:
-    """``config`` and what overrides it."""
-    parser.add_argument('config', help='config file')
-    parser.add_argument('--cfg-options', nargs='+', action=_Settings, metavar='KEY=VALUE',
-                        help='override settings of the config')
-
-
-def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
-    """The same and mmengine's usual options around it."""
-    add_config_arguments(parser)
-    parser.add_argument('--work-dir', help='folder for logs and checkpoints; work_dirs/CONFIG by default')
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
-    parser.add_argument('--local-rank', '--local_rank', type=int, default=0, help='set by the launcher')
-
-
-def add_columns_argument(parser: argparse.ArgumentParser) -> None:
-    """``columns``, a list of names or ``None``."""
-    parser.add_argument('--columns', type=lambda names: names.split(','), metavar='NAME,NAME,...',
-                        help='columns of .bin files, such as x,y,z,intensity,ring (default: found from the numbers)')
+    Args:
+        settings: each ``KEY=VALUE``.
+    """
+    namespace = argparse.Namespace()
+    DictAction(['--cfg-options'], 'settings')(argparse.ArgumentParser(), namespace, settings)
+    return namespace.settings
 
 
 def read_config(args: argparse.Namespace) -> Config:
@@ -77,7 +57,7 @@ def read_config(args: argparse.Namespace) -> Config:
         stop('--launcher pytorch is for processes that torchrun starts: torchrun --nproc_per_node NUMBER '
              f'{sys.argv[0]} {args.config} --launcher pytorch')
     try:
-        return load_config(args.config, args.work_dir, args.cfg_options, args.launcher)
+        return load_config(args.config, args.work_dir, config_options(args.cfg_options), args.launcher)
     except ConfigError as error:
         stop(str(error))
 

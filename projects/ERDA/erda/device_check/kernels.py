@@ -8,7 +8,7 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from ..ops import ball_query, furthest_point_sample, knn, three_interpolate
+from ..ops import ball_query, furthest_point_sample, knn, three_interpolate, voxelize
 from ..ops.mmcv_ext import PORTABLE_KERNELS
 from .kernel_cases import KernelCase
 
@@ -59,9 +59,10 @@ def _run_kernel(case: KernelCase, device: torch.device) -> tuple:
 
 @contextmanager
 def as_on_other_devices(device: torch.device) -> Iterator[None]:
-    """On the CPU, the search kernels as they run elsewhere: in plain PyTorch, not in compiled loops."""
+    """On the CPU, the kernels with a loop as they run elsewhere: in plain PyTorch, not in compiled loops."""
     with ExitStack() as stack:
-        for module in (ball_query, furthest_point_sample, knn, three_interpolate) if device.type == 'cpu' else ():
+        modules = (ball_query, furthest_point_sample, knn, three_interpolate, voxelize)
+        for module in modules if device.type == 'cpu' else ():
             stack.enter_context(patch.object(module, 'takes_compiled_loop', return_value=False))
         yield
 

@@ -6,7 +6,14 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from .squared_distance import as_xyz, squared_distance_chunks, squared_distances_to, takes_compiled_loop
+from .point_tree import nearest_candidates, others_at_least
+from .squared_distance import (
+    as_xyz,
+    squared_distance,
+    squared_distance_chunks,
+    squared_distances_to,
+    takes_compiled_loop,
+)
 
 FARTHEST = 1e10  # mmcv's kernel takes no point whose squared distance is larger
 
@@ -27,8 +34,9 @@ def knn_forward(xyz: Tensor, center_xyz: Tensor, idx: Tensor, dist2: Tensor, b: 
     xyz = _packed_xyz(xyz, b, n)
     center_xyz = _packed_xyz(center_xyz, b, m)
     if takes_compiled_loop(xyz):
-        by_axis = xyz.transpose(1, 2).contiguous()
-        _nearest_by_heap(by_axis.numpy(), center_xyz.numpy(), idx.numpy(), dist2.numpy())
+        same = xyz.data_ptr() == center_xyz.data_ptr() and n == m
+        for scan, (points, rows, squares) in enumerate(zip(xyz.numpy(), idx.numpy(), dist2.numpy())):
+            _nearest(points, points if same else center_xyz[scan].numpy(), rows, squares)
     else:
         rows, squares = nearest_by_sort(xyz, center_xyz, nsample)
         missing = squares >= FARTHEST
@@ -47,29 +55,66 @@ def _packed_xyz(points: Tensor, b: int, n: int) -> Tensor:
     return as_xyz(points.reshape(-1)[:b * n * 3].view(b, n, 3)).float()
 
 
+def _nearest(xyz: np.ndarray, centers: np.ndarray, idx: np.ndarray, dist2: np.ndarray) -> None:
+    """The nearest of points ``[N, 3]``: by a tree, and by mmcv's heap where equally near points make a difference."""
+    candidates = nearest_candidates(xyz, centers, idx.shape[1])
+    left = np.arange(len(centers)) if candidates is None else _in_order(xyz, centers, *candidates, idx, dist2)
+    if len(left):
+        _nearest_by_heap(np.ascontiguousarray(xyz.T), centers, left, idx, dist2)
+
+
 @njit
-def _nearest_by_heap(xyz: np.ndarray, centers: np.ndarray, idx: np.ndarray, dist2: np.ndarray) -> None:
-    """A heap with the farthest point of the nearest K on top, which a nearer one replaces; points ``[B, 3, N]``."""
-    k = idx.shape[2]
+def _in_order(xyz: np.ndarray, centers: np.ndarray, asked: np.ndarray, rows: np.ndarray, distances: np.ndarray,
+              rounding: float, idx: np.ndarray, dist2: np.ndarray) -> np.ndarray:
+    """Candidates in the order of their rounded distances; which centers have points that are equally near."""
+    k = idx.shape[1]
+    tied = np.zeros(len(centers), np.bool_)
+    for number in range(len(asked)):
+        center = asked[number]
+        x, y, z = centers[center]
+        squares = dist2[center]
+        for candidate in range(k):
+            row = rows[number, candidate]
+            square = squared_distance(x - xyz[row, 0], y - xyz[row, 1], z - xyz[row, 2])
+            place = candidate
+            while place > 0 and squares[place - 1] > square:
+                squares[place], idx[center, place] = squares[place - 1], idx[center, place - 1]
+                place -= 1
+            squares[place], idx[center, place] = square, row
+            if place > 0 and squares[place - 1] == square:
+                tied[center] = True
+        if squares[k - 1] >= min(others_at_least(distances[number, k], rounding), FARTHEST):
+            tied[center] = True
+    return tied.nonzero()[0]
+
+
+@njit
+def _nearest_by_heap(xyz: np.ndarray, centers: np.ndarray, left: np.ndarray, idx: np.ndarray,
+                     dist2: np.ndarray) -> None:
+    """A heap with the farthest point of the nearest K on top, which a nearer one replaces; points ``[3, N]``.
+
+    Args:
+        left: rows of the centers to do.
+    """
+    k = idx.shape[1]
     squares = np.empty(k, np.float32)
     rows = np.empty(k, np.int32)
-    candidates = np.empty(xyz.shape[2], np.float32)
-    for scan in range(xyz.shape[0]):
-        for center in range(centers.shape[1]):
-            squares.fill(FARTHEST)
-            rows.fill(0)
-            squared_distances_to(centers[scan, center], xyz[scan], candidates)
-            for row in range(len(candidates)):
-                if candidates[row] < squares[0]:
-                    squares[0] = candidates[row]
-                    rows[0] = row
-                    _sift_down(squares, rows, k)
-            for size in range(k - 1, 0, -1):
-                _swap(squares, rows, 0, size)
-                _sift_down(squares, rows, size)
-            for place in range(k):  # Assigning whole arrays takes numba seconds to compile.
-                idx[scan, center, place] = rows[place]
-                dist2[scan, center, place] = squares[place]
+    candidates = np.empty(xyz.shape[1], np.float32)
+    for center in left:
+        squares.fill(FARTHEST)
+        rows.fill(0)
+        squared_distances_to(centers[center], xyz, candidates)
+        for row in range(len(candidates)):
+            if candidates[row] < squares[0]:
+                squares[0] = candidates[row]
+                rows[0] = row
+                _sift_down(squares, rows, k)
+        for size in range(k - 1, 0, -1):
+            _swap(squares, rows, 0, size)
+            _sift_down(squares, rows, size)
+        for place in range(k):  # Assigning whole arrays takes numba seconds to compile.
+            idx[center, place] = rows[place]
+            dist2[center, place] = squares[place]
 
 
 @njit

@@ -3,11 +3,11 @@
 Source: PointNet++, section 3.4, https://arxiv.org/abs/1706.02413
 """
 import numpy as np
-from numba import njit
 from torch import Tensor
 
 from .knn import nearest_by_sort
-from .squared_distance import as_xyz, squared_distances_to, takes_compiled_loop
+from .squared_distance import as_xyz, takes_compiled_loop
+from .three_nearest import three_nearest
 
 
 def three_nn_forward(target: Tensor, source: Tensor, dist2: Tensor, idx: Tensor, b: int, n: int, m: int) -> None:
@@ -22,37 +22,13 @@ def three_nn_forward(target: Tensor, source: Tensor, dist2: Tensor, idx: Tensor,
     target, source = as_xyz(target), as_xyz(source)
     if takes_compiled_loop(source):
         squares = np.empty(dist2.shape, target.numpy().dtype)
-        _three_nearest(target.numpy(), source.transpose(1, 2).contiguous().numpy(), squares, idx.numpy())
+        for scan in zip(target.numpy(), source.numpy(), squares, idx.numpy()):
+            three_nearest(*scan)
         dist2.copy_(dist2.new_tensor(squares))
     else:
         rows, nearest = nearest_by_sort(source, target, 3)
         dist2.copy_(nearest)
         idx.copy_(rows)
-
-
-@njit
-def _three_nearest(target: np.ndarray, source: np.ndarray, squares: np.ndarray, idx: np.ndarray) -> None:
-    """Targets ``[B, N, 3]`` and sources ``[B, 3, M]``."""
-    candidates = np.empty(source.shape[2], source.dtype)
-    for scan in range(target.shape[0]):
-        for center in range(target.shape[1]):
-            squared_distances_to(target[scan, center], source[scan], candidates)
-            first = second = third = np.inf
-            i = j = k = 0
-            for row in range(len(candidates)):
-                square = candidates[row]
-                if square < third:
-                    if square < second:
-                        third, k = second, j
-                        if square < first:
-                            second, j = first, i
-                            first, i = square, row
-                        else:
-                            second, j = square, row
-                    else:
-                        third, k = square, row
-            squares[scan, center] = first, second, third
-            idx[scan, center] = i, j, k
 
 
 def three_interpolate_forward(features: Tensor, indices: Tensor, weight: Tensor, output: Tensor, b: int, c: int, m: int,
