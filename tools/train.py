@@ -19,7 +19,8 @@ def parse_args() -> argparse.Namespace:
     length.add_argument('--epochs', type=int, metavar='N', help='the same for a config that counts epochs')
     parser.add_argument('--resume', nargs='?', const='auto', metavar='CHECKPOINT',
                         help='go on from a checkpoint, by default from the latest in the work dir')
-    parser.add_argument('--amp', action='store_true', help='train in mixed precision')
+    parser.add_argument('--amp', action='store_true',
+                        help='train in mixed precision: float16 on a GPU, bfloat16 on a CPU that has it')
     parser.add_argument('--auto-scale-lr', action='store_true',
                         help='scale the learning rate to the batch size over all GPUs')
     args = parser.parse_args()
@@ -43,7 +44,7 @@ from erda.datasets.availability import missing_data
 from erda.evaluation.confusion_metric import with_confusion_matrices
 from erda.evaluation.quiet_runner import QuietRunner
 from erda.files.data_error import DataError
-from erda.hooks import TrainingError, add_training_hooks
+from erda.hooks import TrainingError, add_training_hooks, cpu_has_bfloat16
 from erda.schedule import check_length, set_length
 from erda.zoo.checkpoint_fit import check_training_start
 from erda.zoo.errors import CheckpointError
@@ -60,9 +61,12 @@ def going_on(work_dir: str) -> str:
 def main(args: argparse.Namespace) -> None:
     cfg = read_config(args)
     if args.amp:
-        if not torch.cuda.is_available():
-            stop('--amp needs a GPU: mmengine has no mixed precision training on a CPU.')
-        cfg.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
+        if torch.cuda.is_available():
+            cfg.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
+        elif cpu_has_bfloat16():
+            cfg.optim_wrapper.update(type='Bfloat16OptimWrapper')
+        else:
+            stop('--amp needs a GPU or a processor that computes in bfloat16: without one it would only be slower.')
     if args.auto_scale_lr:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
             stop(f'--auto-scale-lr needs auto_scale_lr.base_batch_size in {args.config}.')

@@ -6,9 +6,10 @@ import torch
 import torch.nn.functional as F
 from test_ops.same_gradients import assert_same_with_gradients
 
-from erda.ops import sparse_conv
+from erda.ops import pair_tiles
 from erda.ops.sparse_conv import (
     conv_output_shape,
+    pointwise_convolution,
     sparse_convolution,
     strided_table,
     submanifold_table,
@@ -131,12 +132,12 @@ def test_blocks_of_rows_change_nothing(monkeypatch, sort):
                           .argsort()]
     results = []
     for rows in (1 << 20, 50):
-        monkeypatch.setattr(sparse_conv, 'ROWS_PER_BLOCK', rows)
+        monkeypatch.setattr(pair_tiles, 'TARGETS_PER_BLOCK', rows)
         features, weight = random_pair(indices, (3, 3, 3))
         table = submanifold_table(indices, (12, 11, 10), (3, 3, 3), (1, 1, 1))
         out = sparse_convolution(features, weight, table)
         results.append((out, *torch.autograd.grad(out.square().sum(), (features, weight))))
-    assert len(table.segments) > 27
+    assert len(table.tiles().blocks) > 1
     for a, b in zip(*results):
         torch.testing.assert_close(a, b)
 
@@ -196,6 +197,46 @@ def test_half_precision(dtype, autocast):
                     torch.autograd.grad(expected.sum(), (features, weight))):
         assert a.dtype == torch.float32
         torch.testing.assert_close(a, b, rtol=0.03, atol=0.3)
+
+
+def test_bfloat16_errs_by_its_rounding():
+    indices = voxels((20, 20, 20))
+    torch.manual_seed(0)
+    features, weight = torch.randn(len(indices), 32).bfloat16(), (torch.randn(27, 32, 48) / 16).bfloat16()
+    grad = torch.randn(len(indices), 48).bfloat16()
+    table = submanifold_table(indices, (20, 20, 20), [3] * 3, [1] * 3)
+    results = []
+    for dtype in (torch.float64, torch.bfloat16):
+        arguments = [x.to(dtype).requires_grad_() for x in (features, weight)]
+        out = sparse_convolution(*arguments, table)
+        results.append([out, *torch.autograd.grad(out, arguments, grad.to(dtype))])
+    for exact, found in zip(*results):
+        # Half a unit of the last of eight digits for the result, and less for the mean of its rounded terms.
+        assert (found.double() - exact).norm() / exact.norm() < 2**-8
+
+
+@pytest.mark.parametrize('num', [0, 1, 1024, 9000])
+def test_pointwise_convolution_in_bfloat16(num):
+    torch.manual_seed(0)
+    features, weight, grad = torch.randn(num, 8), torch.randn(8, 5), torch.randn(num, 5)
+    results = []
+    for autocast in (False, True):
+        arguments = [x.clone().requires_grad_() for x in (features, weight)]
+        with torch.autocast('cpu', torch.bfloat16, enabled=autocast):
+            out = pointwise_convolution(*arguments)
+        assert out.dtype == (torch.bfloat16 if autocast else torch.float32)
+        results.append([out, *torch.autograd.grad(out, arguments, grad.to(out.dtype))])
+    for exact, found in zip(*results):
+        assert (found.float() - exact).norm() <= exact.norm() / 100
+
+
+def test_layers_share_tiles_and_so_do_a_table_and_its_inverse():
+    indices = voxels()
+    table = submanifold_table(indices, SHAPE, [3] * 3, [1] * 3)
+    assert table.tiles() is table.tiles() and table.inverse().inverse().tiles() is table.tiles()
+    assert table.inverse().tiles().source_rows is table.tiles().source_rows  # a symmetric kernel
+    _, table = strided_table(indices, SHAPE, [5, 4, 4], [3] * 3, [2] * 3, [1] * 3, [1] * 3)
+    assert table.inverse().tiles() is table.inverse().tiles() is not table.tiles()
 
 
 def test_same_bits_twice(threads):

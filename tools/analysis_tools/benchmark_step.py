@@ -12,7 +12,7 @@ import itertools
 import multiprocessing
 import statistics
 from pathlib import Path
-from typing import List, Optional
+from typing import List, Optional, Tuple
 
 
 def parse_args() -> argparse.Namespace:
@@ -22,6 +22,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--points', type=int, nargs='+', help='of a batch of two made scans, 1%% of them labelled')
     parser.add_argument('--classes', type=int, nargs='+', default=[20], help='with --points (default: 20)')
     parser.add_argument('--own-data', action='store_true', help='each config on its own training data')
+    parser.add_argument('--amp', action='store_true', help='each config in mixed precision (bfloat16) as well')
     parser.add_argument('--markdown', action='store_true', help='print Markdown as well')
     args = parser.parse_args()
     if args.points and args.own_data:
@@ -48,6 +49,8 @@ from erda.device_check.training import Training
 from erda.files.progress import track
 
 WARM_UP = 2  # steps
+MADE_VOXEL_SIZE = 0.5  # metres: the distance of made points
+Run = Tuple[str, Optional[torch.dtype]]  # a config, and the type of mixed precision
 COLUMNS = ('config', 'ms', 'time ratio', 'peak memory MB', 'memory ratio')
 OWN_COLUMNS = ('config', 'parameters', 'points of a batch', 'points a second, training', 'points a second, prediction')
 
@@ -55,6 +58,7 @@ OWN_COLUMNS = ('config', 'parameters', 'points of a batch', 'points a second, tr
 def main(args: argparse.Namespace) -> None:
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     torch.set_num_threads(1)
+    runs = [(config, half) for config in args.configs for half in ((None, torch.bfloat16) if args.amp else (None, ))]
 
     if args.own_data:
         columns, rows = OWN_COLUMNS, [points_a_second(config, args.steps, device) for config in track(args.configs)]
@@ -63,16 +67,16 @@ def main(args: argparse.Namespace) -> None:
         rows = []
         for points, classes in track([*itertools.product(args.points, args.classes)]):
             batches = [made_batch(points, classes, seed) for seed in range(WARM_UP + args.steps)]
-            rows += [[f'{points:,}', str(classes), *row] for row in compare(args.configs, batches, device, classes)]
+            rows += [[f'{points:,}', str(classes), *row] for row in compare(runs, batches, device, classes)]
     else:
-        columns, rows = COLUMNS, compare(args.configs, load_batches(args.configs[0], WARM_UP + args.steps), device)
+        columns, rows = COLUMNS, compare(runs, load_batches(args.configs[0], WARM_UP + args.steps), device)
     what = 'Steps and predictions' if args.own_data else 'Training step'
     print_table([columns, *rows], f'{what} on {device}, median of {args.steps}', args.markdown)
 
 
-def compare(configs: List[str], batches: list, device: str, classes: Optional[int] = None) -> List[List[str]]:
+def compare(runs: List[Run], batches: list, device: str, classes: Optional[int] = None) -> List[List[str]]:
     """Cells of one row for each config."""
-    trainings = [Training(config, device, classes) for config in configs]
+    trainings = [_training(run, device, classes) for run in runs]
     times = [[] for _ in trainings]
     for number, batch in enumerate(batches):
         for training, taken in zip(trainings, times):
@@ -80,10 +84,10 @@ def compare(configs: List[str], batches: list, device: str, classes: Optional[in
             if number >= WARM_UP:
                 taken.append(seconds)
     del trainings, training
-    memory = [peak_memory(config, device, batches, classes) for config in configs]
-    return [[Path(config).stem, f'{1000 * statistics.median(taken):,.0f}',
+    memory = [peak_memory(run, device, batches, classes) for run in runs]
+    return [[Path(config).stem + (', bfloat16' if half else ''), f'{1000 * statistics.median(taken):,.0f}',
              f'{statistics.median(b / a for a, b in zip(times[0], taken)):.3f}', f'{peak / 1e6:,.0f}',
-             f'{peak / memory[0]:.3f}'] for config, taken, peak in zip(configs, times, memory)]
+             f'{peak / memory[0]:.3f}'] for (config, half), taken, peak in zip(runs, times, memory)]
 
 
 def points_a_second(config: str, steps: int, device: str) -> List[str]:
@@ -110,15 +114,20 @@ def load_batches(config: str, count: int) -> list:
     return [next(batches) for _ in range(count)]
 
 
-def peak_memory(config: str, device: str, batches: list, classes: Optional[int]) -> float:
+def _training(run: Run, device: str, classes: Optional[int]) -> Training:
+    config, half = run
+    return Training(config, device, classes, MADE_VOXEL_SIZE if classes else None, half)
+
+
+def peak_memory(run: Run, device: str, batches: list, classes: Optional[int]) -> float:
     """Bytes at the peak of a few steps in a process of their own."""
     with multiprocessing.get_context('spawn').Pool(1) as pool:  # a fork would inherit this one's threads and memory
-        return pool.apply(_peak_memory, (config, device, batches[:3], classes))
+        return pool.apply(_peak_memory, (run, device, batches[:3], classes))
 
 
-def _peak_memory(config: str, device: str, batches: list, classes: Optional[int]) -> float:
+def _peak_memory(run: Run, device: str, batches: list, classes: Optional[int]) -> float:
     torch.set_num_threads(1)
-    training = Training(config, device, classes)
+    training = _training(run, device, classes)
     for batch in batches:
         training.step(batch)
     if device == 'cuda':

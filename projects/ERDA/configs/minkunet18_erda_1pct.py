@@ -18,7 +18,7 @@ train_dataloader = dict(
         budget=dict(type='RatioBudget', ratio=0.01),
         dataset={{_base_.train_dataloader.dataset}}))
 
-# The stock file trains in half precision, which needs a GPU; here that is tools/train.py --amp.
+# The stock file trains in half precision; here that is tools/train.py --amp.
 optim_wrapper = dict(
     _delete_=True,
     type='OptimWrapper',

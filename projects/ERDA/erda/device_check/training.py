@@ -17,13 +17,25 @@ def copied(batch: dict) -> dict:
 
 
 class Training:
-    """A model and its optimiser; ``classes`` replaces the number that a config has, and no voxel is dropped then."""
+    """A model and its optimiser.
 
-    def __init__(self, config: str, device: str, classes: Optional[int] = None) -> None:
+    Args:
+        config: file.
+        device: where it trains.
+        classes: for made batches; replaces the number that the config has, and no voxel is dropped.
+        voxel_size: in metres, in the place of the config's.
+        half: type of mixed precision, None for single precision.
+    """
+
+    def __init__(self, config: str, device: str, classes: Optional[int] = None, voxel_size: Optional[float] = None,
+                 half: Optional[torch.dtype] = None) -> None:
         cfg = load_config(config)
         if classes is not None:
             cfg.model.decode_head.update(num_classes=classes, ignore_index=classes)
             cfg.model.data_preprocessor.update(ignore_index=classes, max_voxels=None)
+        if voxel_size is not None:
+            cfg.model.data_preprocessor.voxel_layer.update(voxel_size=[voxel_size] * 3)
+        self.device, self.half = device, half
         init_default_scope('mmdet3d')
         torch.manual_seed(0)
         self.model = MODELS.build(cfg.model).to(device).train()
@@ -37,7 +49,8 @@ class Training:
     def step(self, batch: dict) -> float:
         """Seconds of one step, voxelisation included."""
         with timed() as seconds:
-            loss = self.loss(batch)
+            with torch.autocast(self.device.split(':')[0], self.half, enabled=self.half is not None):
+                loss = self.loss(batch)
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()

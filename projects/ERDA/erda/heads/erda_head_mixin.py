@@ -1,5 +1,5 @@
 """The seam between ERDA and any mmdet3d segmentation head."""
-from typing import TYPE_CHECKING, Any, Dict, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -100,6 +100,13 @@ class ERDAHeadMixin(Head):
             self.pseudo_labeler = MODELS.build({**defaults, **pseudo_labeler})
             self.loss_erda = MODELS.build(loss_erda)
 
+    def cls_seg(self, feat: Any) -> Any:
+        """The head's own logits, in single precision where features are in bfloat16: it has eight binary digits."""
+        if isinstance(feat, Tensor) and feat.dtype is torch.bfloat16:
+            with torch.autocast(feat.device.type, enabled=False):
+                return super().cls_seg(feat.float())  # type: ignore[misc]  # the head's
+        return super().cls_seg(feat)  # type: ignore[misc]
+
     def loss(self, inputs: Any, batch_data_samples: list, *args: Any, **kwargs: Any) -> Dict[str, Tensor]:
         """The head's own losses on the labelled points, plus ``loss_erda`` on the unlabelled ones.
 
@@ -122,6 +129,16 @@ class ERDAHeadMixin(Head):
         if self.pseudo_labeler is None or self.loss_erda is None:
             return losses
         call, = calls
+        # On a CPU bfloat16 is for convolutions: the losses are in single precision.
+        with torch.autocast('cpu', enabled=False):
+            losses.update(self._further_losses(call, batch_data_samples, labels_of_scans))
+        return losses
+
+    def _further_losses(self, call: ClassifierCall, batch_data_samples: list,
+                        labels_of_scans: List[Tensor]) -> Dict[str, Tensor]:
+        """``loss_erda`` and perhaps ``loss_pseudo_label``."""
+        assert self.pseudo_labeler is not None and self.loss_erda is not None
+        losses = {}
         call = ClassifierCall(call.features, call.seg_logits[:, :self.num_real_classes])
         if 'second_view' in batch_data_samples[0].gt_pts_seg:
             rows = torch.cat([_of_rows(sample, sample.gt_pts_seg.second_view) for sample in batch_data_samples])

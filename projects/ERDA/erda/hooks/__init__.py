@@ -1,4 +1,5 @@
 """What happens around the steps of a training."""
+from .bfloat16_optim_wrapper import Bfloat16OptimWrapper, cpu_has_bfloat16
 from .feature_range_hook import FeatureRangeHook
 from .loss_ramp_hook import LossRampHook
 from .mix_halves_hook import MixHalvesHook
@@ -15,7 +16,8 @@ from .whole_checkpoint_hook import WholeCheckpointHook
 from .whole_file_backend import WholeFileBackend
 
 __all__ = [
-    'FeatureRangeHook', 'LossRampHook', 'MixHalvesHook', 'NonFiniteLossHook', 'PseudoLabelQualityHook',
-    'RandomStateHook', 'SecondViewHook', 'TrainingError', 'TrainingSummaryHook', 'UnreadableScanHook',
-    'WeakClassWeightHook', 'WholeCheckpointHook', 'WholeFileBackend', 'add_training_hooks', 'inverse_log_weights'
+    'Bfloat16OptimWrapper', 'FeatureRangeHook', 'LossRampHook', 'MixHalvesHook', 'NonFiniteLossHook',
+    'PseudoLabelQualityHook', 'RandomStateHook', 'SecondViewHook', 'TrainingError', 'TrainingSummaryHook',
+    'UnreadableScanHook', 'WeakClassWeightHook', 'WholeCheckpointHook', 'WholeFileBackend', 'add_training_hooks',
+    'cpu_has_bfloat16', 'inverse_log_weights'
 ]

@@ -26,11 +26,10 @@ def ball_query_forward(center_xyz: Tensor, xyz: Tensor, idx: Tensor, b: int, n: 
     center_xyz, xyz = as_xyz(center_xyz), as_xyz(xyz)
     nearest, farthest = (np.float32(radius) * np.float32(radius) for radius in (min_radius, max_radius))
     if takes_compiled_loop(xyz):
-        squares = np.empty((PIECE // BLOCK, BLOCK), xyz.numpy().dtype)
-        integer = np.dtype(f'i{squares.itemsize}')
-        limit = int(squares.dtype.type(farthest).view(integer))
-        _query(center_xyz.numpy(), _in_pieces(xyz), idx.numpy(), nearest, farthest, squares, squares.view(integer),
-               limit)
+        room = np.empty((PIECE // BLOCK, BLOCK), xyz.numpy().dtype)
+        integer = np.dtype(f'i{room.itemsize}')
+        limit = int(room.dtype.type(farthest).view(integer))
+        _query(center_xyz.numpy(), _in_pieces(xyz), idx.numpy(), nearest, farthest, room, room.view(integer), limit)
         return
     for chunk, squares in squared_distance_chunks(center_xyz, xyz):
         hit = (squares == 0) | ((squares >= float(nearest)) & (squares < float(farthest)))

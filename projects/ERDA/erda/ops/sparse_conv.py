@@ -1,4 +1,4 @@
-"""Sparse convolution in plain PyTorch: a table of voxel pairs, then gather, matrix product, add.
+"""Sparse convolution without compiled code: a table of voxel pairs, then gather, matrix product, sum.
 
 For every kernel offset the table lists (input row, output row) pairs. LiDAR voxels have 6 to 9 of
 their 27 neighbours, so multiplying only the pairs that exist costs a third of im2col's products.
@@ -6,14 +6,21 @@ Source: gather-GEMM-scatter of SECOND, https://www.mdpi.com/1424-8220/18/10/3337
 """
 import itertools
 import math
-from dataclasses import dataclass, replace
-from typing import Any, List, Optional, Sequence, Tuple
+from dataclasses import dataclass, field, replace
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
 
-# Output rows handled together on a CPU: one block of features and results stays in its cache.
-ROWS_PER_BLOCK = 16384
+from .key_pairs import pairs_at_distances
+from .pair_tiles import (
+    PairTiles,
+    outer_product_of_rows,
+    pair_tiles,
+    products_of_rows,
+    sum_of_outer_products,
+    sum_of_products,
+)
 
 
 @dataclass(frozen=True)
@@ -25,11 +32,14 @@ class SparseConvTable:
     Args:
         in_rows: ``[P]`` int64, input row of each pair, grouped by kernel offset.
         out_rows: ``[P]`` int64, output row of each pair. Within one offset no row occurs twice.
-        segments: ``(offset, start, stop)`` slices of the pairs, in the order of computation.
+        segments: ``(offset, start, stop)`` slices of the pairs, one for each offset that has any.
         num_in: number of input voxels.
         num_out: number of output voxels.
         kernel_volume: number of kernel offsets K.
         identity: the offset that maps every row to itself; it has no pairs. None: there is none.
+        symmetric: whether the pairs of offset K - 1 - k are those of k with the roles swapped.
+        inverted: whether this is the inverse of the table that was built.
+        made_tiles: tiles by whether they are those of the inverse; shared with the inverse, made when needed.
     """
     in_rows: Tensor
     out_rows: Tensor
@@ -38,34 +48,40 @@ class SparseConvTable:
     num_out: int
     kernel_volume: int
     identity: Optional[int] = None
+    symmetric: bool = False
+    inverted: bool = False
+    made_tiles: Dict[bool, PairTiles] = field(default_factory=dict, repr=False, compare=False)
 
     def inverse(self) -> 'SparseConvTable':
         """The table that leads from the output voxels back to the input voxels."""
         return replace(self, in_rows=self.out_rows, out_rows=self.in_rows,
-                       num_in=self.num_out, num_out=self.num_in)
+                       num_in=self.num_out, num_out=self.num_in, inverted=not self.inverted)
+
+    def tiles(self) -> PairTiles:
+        """The pairs as a CPU takes them; made once for all layers that share this table."""
+        if self.inverted not in self.made_tiles:
+            if self.symmetric and (not self.inverted) in self.made_tiles:
+                self.made_tiles[self.inverted] = self.made_tiles[not self.inverted].mirrored(self.kernel_volume)
+            else:
+                self.made_tiles[self.inverted] = self._new_tiles()
+        return self.made_tiles[self.inverted]
+
+    def _new_tiles(self) -> PairTiles:
+        ins, outs = ([rows[:0]] * self.kernel_volume for rows in (self.in_rows, self.out_rows))
+        for offset, start, stop in self.segments:
+            ins[offset], outs[offset] = self.in_rows[start:stop], self.out_rows[start:stop]
+        if self.identity is not None:
+            ins[self.identity] = outs[self.identity] = torch.arange(self.num_in)
+        return pair_tiles(ins, outs, self.num_out)
 
 
-def table_from_pairs(in_rows: Sequence[Tensor], out_rows: Sequence[Tensor], num_in: int,
-                     num_out: int, identity: Optional[int] = None) -> SparseConvTable:
+def table_from_pairs(in_rows: Sequence[Tensor], out_rows: Sequence[Tensor], num_in: int, num_out: int,
+                     identity: Optional[int] = None, symmetric: bool = False) -> SparseConvTable:
     """Build a table from K lists of rows, one per kernel offset (that of ``identity`` empty)."""
-    segments = []
-    start = 0
-    on_cpu = bool(out_rows) and out_rows[0].device.type == 'cpu'
-    for offset, rows in enumerate(out_rows):
-        stop = start + len(rows)
-        cuts = [start, stop]
-        if on_cpu and num_out > ROWS_PER_BLOCK:
-            # Rows that are not sorted only cost locality: any monotone cut is a partition.
-            bounds = torch.arange(ROWS_PER_BLOCK, num_out, ROWS_PER_BLOCK)
-            inner = torch.searchsorted(rows.contiguous(), bounds).cummax(0).values + start
-            cuts = [start, *inner.tolist(), stop]
-        segments += [(block, offset, a, b) for block, (a, b) in enumerate(zip(cuts, cuts[1:]))
-                     if b > a]
-        start = stop
-    segments.sort()
-    return SparseConvTable(torch.cat(list(in_rows)).long(), torch.cat(list(out_rows)).long(),
-                           tuple(segment[1:] for segment in segments), num_in, num_out,
-                           len(in_rows), identity)
+    ends = [*itertools.accumulate(map(len, out_rows), initial=0)]
+    segments = tuple((offset, a, b) for offset, (a, b) in enumerate(zip(ends, ends[1:])) if b > a)
+    return SparseConvTable(torch.cat(list(in_rows)).long(), torch.cat(list(out_rows)).long(), segments, num_in, num_out,
+                           len(in_rows), identity, symmetric)
 
 
 def conv_output_shape(shape: Sequence[int], kernel_size: Sequence[int], stride: Sequence[int],
@@ -105,27 +121,13 @@ def submanifold_table(indices: Tensor, spatial_shape: Sequence[int], kernel_size
 
     symmetric = all(k % 2 == 1 for k in kernel_size)
     # In a symmetric kernel the pairs of offset K - 1 - k are those of k with the roles swapped.
-    searched = range(identity if symmetric else len(offsets)) if num else range(0)
-    position: Optional[Tensor] = None
-    present = empty  # of the offset before
-    for k in searched:
-        if k == identity:
-            position = None
-            continue
-        shift = _flat([(o - c) * d for o, c, d in zip(offsets[k], centre, dilation)], padded)
-        wanted = keys + shift
-        if position is None or offsets[k][-1] == 0 or dilation[-1] != 1:
-            position = torch.searchsorted(keys, wanted)
-        else:
-            # The next key along the last axis comes right behind the one just looked up.
-            position = position + present
-        present = keys[position.clamp(max=num - 1)] == wanted
-        out_rank = present.nonzero().squeeze(1)
-        in_rank = position[out_rank]
+    searched = [k for k in range(identity if symmetric else len(offsets)) if num and k != identity]
+    shifts = [_flat([(o - c) * d for o, c, d in zip(offsets[k], centre, dilation)], padded) for k in searched]
+    for k, (in_rank, out_rank) in zip(searched, pairs_at_distances(keys, shifts)):
         ins[k], outs[k] = order[in_rank], order[out_rank]
         if symmetric:
             ins[-1 - k], outs[-1 - k] = outs[k], ins[k]
-    return table_from_pairs(ins, outs, num, num, identity)
+    return table_from_pairs(ins, outs, num, num, identity, symmetric)
 
 
 def strided_table(indices: Tensor, spatial_shape: Sequence[int], out_shape: Sequence[int],
@@ -192,22 +194,57 @@ def sparse_convolution(features: Tensor, weight: Tensor, table: SparseConvTable)
         table: from :func:`submanifold_table`, :func:`strided_table` or ``.inverse()`` of one.
 
     Returns: ``[N_out, C_out]`` in the type of the arguments, or of autocast where it is on.
-    Half precision is summed over the kernel in float32. The same threads give the same bits.
+    Half precision is summed over the kernel in float32; on a CPU each product is rounded before. The same threads
+    give the same bits.
     """
     if features.shape[0] != table.num_in or weight.shape[0] != table.kernel_volume:
         raise ValueError(
             f'sparse convolution: {features.shape[0]} voxels and {weight.shape[0]} kernel offsets '
             f'do not fit a table of {table.num_in} voxels and {table.kernel_volume} offsets')
+    dtype = _dtype_of_result(features, weight)
+    return _SparseConvolution.apply(features.to(dtype), weight.to(dtype), table)
+
+
+def pointwise_convolution(features: Tensor, weight: Tensor) -> Tensor:
+    """``features @ weight``, a convolution with a single offset; differentiable in both tensors.
+
+    Args:
+        features: ``[N, C_in]`` of any floating type and device.
+        weight: ``[C_in, C_out]``.
+
+    Returns: ``[N, C_out]`` in the type of the arguments, or of autocast where it is on.
+    """
+    dtype = _dtype_of_result(features, weight)
+    if features.device.type == 'cpu' and dtype in (torch.bfloat16, torch.float16):
+        return _PointwiseConvolution.apply(features.to(dtype), weight.to(dtype))
+    return features @ weight
+
+
+def _dtype_of_result(features: Tensor, weight: Tensor) -> torch.dtype:
     device_type = features.device.type
     if torch.__version__ < '2.4':  # names them by device
         enabled, autocast_dtype = ((torch.is_autocast_cpu_enabled, torch.get_autocast_cpu_dtype) if device_type == 'cpu'
                                    else (torch.is_autocast_enabled, torch.get_autocast_gpu_dtype))
-        dtype = autocast_dtype() if enabled() else torch.promote_types(features.dtype, weight.dtype)
+        if enabled():
+            return autocast_dtype()
     elif torch.is_autocast_enabled(device_type):
-        dtype = torch.get_autocast_dtype(device_type)
-    else:
-        dtype = torch.promote_types(features.dtype, weight.dtype)
-    return _SparseConvolution.apply(features.to(dtype), weight.to(dtype), table)
+        return torch.get_autocast_dtype(device_type)
+    return torch.promote_types(features.dtype, weight.dtype)
+
+
+class _PointwiseConvolution(torch.autograd.Function):
+    """In products of few shapes, see :mod:`erda.ops.pair_tiles`."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(features, weight)
+        return products_of_rows(features, weight)
+
+    @staticmethod
+    def backward(ctx: Any, grad_out: Tensor) -> Tuple[Optional[Tensor], Optional[Tensor]]:
+        features, weight = ctx.saved_tensors
+        return (products_of_rows(grad_out, weight.t()) if ctx.needs_input_grad[0] else None,
+                outer_product_of_rows(features, grad_out).to(weight.dtype) if ctx.needs_input_grad[1] else None)
 
 
 class _SparseConvolution(torch.autograd.Function):
@@ -230,6 +267,8 @@ def convolve_pairs(features: Tensor, weight: Tensor, table: SparseConvTable) -> 
     """Forward of :func:`sparse_convolution` without autograd and casts."""
     with torch.autocast(features.device.type, enabled=False):
         features = features.contiguous()
+        if features.device.type == 'cpu':
+            return sum_of_products(features, weight, table.tiles())
         accumulate = _accumulation_dtype(features.dtype)
         if table.identity is None:
             out = features.new_zeros(table.num_out, weight.shape[2], dtype=accumulate)
@@ -248,9 +287,17 @@ def convolve_pairs_backward(features: Tensor, weight: Tensor, grad_out: Tensor,
     """Gradients of :func:`convolve_pairs` to features and weight, None where not needed."""
     with torch.autocast(features.device.type, enabled=False):
         features, grad_out = features.contiguous(), grad_out.contiguous()
-        accumulate = _accumulation_dtype(features.dtype)
         transposed = weight.transpose(1, 2)
-        grad_features = grad_weight = None
+        if features.device.type == 'cpu':
+            tiles = table.inverse().tiles()
+            if not needs[1]:
+                return sum_of_products(grad_out, transposed, tiles) if needs[0] else None, None
+            sums, outer = sum_of_outer_products(grad_out, features, len(weight), tiles,
+                                                transposed if needs[0] else None)
+            return sums, outer.to(weight.dtype)
+        accumulate = _accumulation_dtype(features.dtype)
+        grad_features: Optional[Tensor] = None
+        grad_weight: Optional[Tensor] = None
         if needs[0]:
             if table.identity is None:
                 grad_features = features.new_zeros(features.shape, dtype=accumulate)

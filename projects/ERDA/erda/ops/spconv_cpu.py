@@ -9,6 +9,7 @@ import torch
 from .sparse_conv import (
     SparseConvTable,
     conv_output_shape,
+    pointwise_convolution,
     sparse_convolution,
     strided_table,
     submanifold_table,
@@ -71,18 +72,18 @@ def _on_cuda_or(stock, portable):
 
 def _conv_forward(self, input, add_input=None):
     """Forward of ``spconv.pytorch.conv.SparseConvolution`` on a device other than CUDA."""
-    from spconv.pytorch.conv import SparseConvolutionBase, _apply_act
+    from spconv.pytorch.conv import _apply_act
     if input.is_quantized:
         raise NotImplementedError('quantized sparse convolution runs on CUDA only')
-    if self.conv1x1:
-        # A plain matrix product in spconv as well, with its own reading of the weight's layout.
-        return SparseConvolutionBase._conv_forward(self, self.training, input, self.weight,
-                                                   self.bias, add_input)
     if input.features.shape[1] != self.in_channels:
         raise ValueError(f'{self.in_channels} input channels expected, '
                          f'{input.features.shape[1]} given')
-    indices, out_shape, table, indice_dict = _find_table(self, input)
-    features = sparse_convolution(input.features, _kernel_offsets_first(self), table)
+    if self.conv1x1:
+        indices, out_shape, indice_dict = input.indices, input.spatial_shape, input.indice_dict
+        features = pointwise_convolution(input.features, _pointwise_weight(self))
+    else:
+        indices, out_shape, table, indice_dict = _find_table(self, input)
+        features = sparse_convolution(input.features, _kernel_offsets_first(self), table)
     if self.bias is not None:
         features = features + self.bias.to(features.dtype)
     if add_input is not None:
@@ -155,6 +156,14 @@ def _kernel_offsets_first(self) -> torch.Tensor:
     if ALL_WEIGHT_IS_KRSC or self.algo != ConvAlgo.Native:
         return self.weight.reshape(self.out_channels, -1, self.in_channels).permute(1, 2, 0)
     return self.weight.reshape(-1, self.out_channels, self.in_channels).transpose(1, 2)
+
+
+def _pointwise_weight(self) -> torch.Tensor:
+    """``[C_in, C_out]``, in spconv's own reading of the layout of a kernel of size 1."""
+    from spconv.constants import FILTER_HWIO
+    if FILTER_HWIO:
+        return self.weight.view(self.out_channels, self.in_channels).t()
+    return self.weight.view(self.in_channels, self.out_channels)
 
 
 def _output(self, input, features, indices, out_shape, indice_dict):

@@ -9,7 +9,13 @@ from typing import NamedTuple, Optional, Tuple, Union
 import torch
 from torch import Tensor, nn
 
-from .sparse_conv import SparseConvTable, sparse_convolution, submanifold_table, table_from_pairs
+from .sparse_conv import (
+    SparseConvTable,
+    pointwise_convolution,
+    sparse_convolution,
+    submanifold_table,
+    table_from_pairs,
+)
 from .torchsparse_points import sphash, sphashquery
 from .torchsparse_tensors import Sizes, SparseTensor, fapply, make_ntuple, with_features
 
@@ -90,7 +96,7 @@ def conv3d(input: SparseTensor, weight: Tensor, kernel_size: Sizes, bias: Option
         if math.prod(kernel_size) > 1 or math.prod(stride) > 1:
             table, out_coords = _kernel_map(input, kernel_size, stride, dilation)
     if table is None:
-        feats = input.feats @ weight
+        feats = pointwise_convolution(input.feats, weight)
     else:
         feats = sparse_convolution(input.feats, weight.reshape(-1, *weight.shape[-2:]), table)
     if bias is not None:
