@@ -1,6 +1,6 @@
 """Clicks on the files of a folder, found without holding a whole file."""
-import io
 import functools
+import io
 import logging
 from pathlib import Path
 from typing import Dict, Iterable, NamedTuple, Optional, Sequence, Tuple
@@ -127,7 +127,7 @@ def clicked_points_of(clicks: Sequence[Click], points: Iterable[NumberedPoints],
     return ClickedPoints(index[labelled], resolved.labels[labelled]), resolved
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _log_once(text: str) -> None:
     """A test builds the training data several times over."""
     print_log(text, logger='current')
