@@ -38,6 +38,7 @@ MODULES = (
     'labelling.live_propagation',
     'labelling.picking',
     'losses.functional',
+    'ops.key_pairs',
     'ops.sparse_conv',
     'ops.unique_coors',
     'pseudo_labels.cosine_similarity',
