@@ -123,8 +123,8 @@ class Description(NamedTuple):
         if colours := {name: float(values[name].max()) for name in RGB if name in values}:
             scale['rgb'] = colour_depth(colours)
         for name in values.keys() - set(RGB):
-            scale[name] = float(np.percentile(values[name], 99)) if len(values[name]) else 0.
-            scale[name] = scale[name] if scale[name] > 0 else 1.
+            high = float(np.percentile(values[name], 99)) if len(values[name]) else 0.
+            scale[name] = high if high > 0 else 1.
         return scale
 
     def class_of_value(self) -> Dict[LabelValue, int]:
