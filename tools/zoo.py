@@ -38,10 +38,10 @@ def parse_args() -> argparse.Namespace:
     command.add_argument('--url', default='', help='folder the files will be downloaded from; by default they belong '
                          'to the repository, and DIR must be below the folder of the metafile')
     command.add_argument('--write', action='store_true', help='add the entry to the metafile instead of printing it')
-    command = add_command('convert', "turn Pointcept's weights of Point Transformer V3, or Sonata's "
-                          'encoder, into a checkpoint to start from or to test')
+    command = add_command('convert', "turn Pointcept's weights of Point Transformer V3, Sonata's encoder, or "
+                          "Open3D-ML's weights of RandLA-Net into a checkpoint to start from or to test")
     command.add_argument('checkpoint', metavar='CHECKPOINT', help='file that they publish')
-    command.add_argument('config', metavar='CONFIG', help='config whose backbone is the same PointTransformerV3')
+    command.add_argument('config', metavar='CONFIG', help='config with the same backbone')
     command.add_argument('-o', '--out', type=Path, required=True, metavar='FILE', help='checkpoint to write')
     return parser.parse_args()
 
@@ -52,10 +52,10 @@ if __name__ == '__main__':
 import erda.registration  # noqa: F401  Before mmdet3d: installs the portable kernels that it imports.
 from erda.command_line import stop
 from erda.config import ConfigError, load_config
+from erda.zoo.conversion import convert
 from erda.zoo.errors import CheckpointError
 from erda.zoo.local_weights import SCHEME, check_weights_file, fetch, local_path
 from erda.zoo.metafile import Metafile, add_to_metafile, entry_text, find_metafile, read_metafile
-from erda.zoo.pointcept import convert
 from erda.zoo.publication import Description, publish
 
 

@@ -7,7 +7,7 @@ import torch
 from mmcv.cnn import build_norm_layer
 from torch import Tensor, nn
 
-SLOPE = 0.2  # of all leaky ReLUs, for negative numbers
+SLOPE = 0.2  # of leaky ReLUs, for negative numbers
 
 
 class SharedMLP(nn.Module):
@@ -77,9 +77,10 @@ class DilatedResidualBlock(nn.Module):
         in_channels: C_in.
         channels: C; the block has 2 C output channels.
         norm_cfg: of layers over rows.
+        residual_slope: of the leaky ReLU behind the sum with the shortcut.
     """
 
-    def __init__(self, in_channels: int, channels: int, norm_cfg: dict) -> None:
+    def __init__(self, in_channels: int, channels: int, norm_cfg: dict, residual_slope: float = SLOPE) -> None:
         super().__init__()
         half = channels // 2
         self.reduce = SharedMLP(in_channels, half, norm_cfg)
@@ -89,7 +90,7 @@ class DilatedResidualBlock(nn.Module):
         self.pool2 = AttentivePooling(channels, channels, norm_cfg)
         self.expand = SharedMLP(channels, 2 * channels, norm_cfg, activation=False)
         self.shortcut = SharedMLP(in_channels, 2 * channels, norm_cfg, activation=False)
-        self.activation = nn.LeakyReLU(SLOPE)
+        self.activation = nn.LeakyReLU(residual_slope)
 
     def forward(self, features: Tensor, xyz: Tensor, neighbors: Tensor) -> Tensor:
         """``[N, C_in]`` to ``[N, 2 C]``.

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ..config import ConfigError
 from ..sampling import PointPyramid, join_pyramids, point_pyramid
-from .local_feature_aggregation import DilatedResidualBlock, SharedMLP
+from .local_feature_aggregation import SLOPE, DilatedResidualBlock, SharedMLP
 
 
 @MODELS.register_module()
@@ -26,6 +26,7 @@ class RandLANet(BaseModule):
         num_neighbors: K.
         stem_channels: of the first layer.
         norm_cfg: of layers over rows.
+        residual_slope: of the leaky ReLU behind each block's shortcut; 0.01 in Open3D-ML's weights.
         init_cfg: as in mmengine.
 
     Raises:
@@ -42,6 +43,7 @@ class RandLANet(BaseModule):
                  num_neighbors: int = 16,
                  stem_channels: int = 8,
                  norm_cfg: Optional[dict] = None,
+                 residual_slope: float = SLOPE,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
         if len(channels) != len(ratios):
@@ -52,7 +54,8 @@ class RandLANet(BaseModule):
         self.stem = SharedMLP(in_channels, stem_channels, norm_cfg)
         widths = [2 * width for width in channels]  # of the features on each level, the coarsest but one last
         self.encoder = nn.ModuleList(
-            DilatedResidualBlock(before, width, norm_cfg) for before, width in zip([stem_channels, *widths], channels))
+            DilatedResidualBlock(before, width, norm_cfg, residual_slope)
+            for before, width in zip([stem_channels, *widths], channels))
         self.bottom = SharedMLP(widths[-1], widths[-1], norm_cfg)
         skips = [widths[0], *widths[:-1]]
         self.decoder = nn.ModuleList(

@@ -40,6 +40,8 @@ def read_checkpoint(source: str) -> dict:
         checkpoint = _read_safetensors(path)
     else:
         checkpoint = _read_pickle(path)
+    if isinstance(checkpoint, dict) and 'model_state_dict' in checkpoint:  # as Open3D-ML names it
+        checkpoint = dict(state_dict=checkpoint['model_state_dict'])
     state = checkpoint.get('state_dict', checkpoint) if isinstance(checkpoint, dict) else None
     if not isinstance(state, dict) or not any(torch.is_tensor(value) for value in state.values()):
         raise CheckpointError(f'{source} holds no weights: it is not the checkpoint of a network.')
