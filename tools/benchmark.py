@@ -11,6 +11,8 @@ import signal
 import sys
 from pathlib import Path
 
+from erda.command_start import stop
+
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -52,7 +54,6 @@ from erda.benchmark.report import block_name, write_report
 from erda.benchmark.results import append_result, read_results, results_of_same_configs
 from erda.benchmark.runs import CellRunner
 from erda.benchmark.spec import SpecError, choose_cells, read_spec
-from erda.command_line import stop
 from erda.config import ConfigError
 from erda.datasets.availability import missing_data
 from erda.evaluation.marked_table import MarkError, find_marked

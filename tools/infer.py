@@ -15,22 +15,21 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, Sequence
 
+from erda.command_start import add_columns, add_config, parse, stop
+
 PRIOR_EXPONENT = 0.5  # as in erda, which takes seconds to import
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', help='config file')
-    parser.add_argument('--cfg-options', nargs='+', action='extend', default=[], metavar='KEY=VALUE',
-                        help='override settings of the config')
+    add_config(parser)
     parser.add_argument('checkpoint', help='checkpoint file, or erda://NAME of a published model')
     parser.add_argument('inputs', nargs='+', type=Path, metavar='INPUT', help='files, or folders of files')
     parser.add_argument('-o', '--out', type=Path, required=True, metavar='DIR', help='folder of the labelled files')
     parser.add_argument('--entropy', action='store_true', help='also write the entropy of the probabilities in nats')
     parser.add_argument('--probabilities', action='store_true', help='also write the probability of each class')
     parser.add_argument('--prefix', default='', help='what the names of new fields begin with, such as erda_')
-    parser.add_argument('--columns', type=lambda names: names.split(','), metavar='NAME,NAME,...',
-                        help='columns of .bin files, such as x,y,z,intensity,ring (default: found from the numbers)')
+    add_columns(parser)
     parser.add_argument('--clicks', type=Path, nargs='+', metavar='PATH',
                         help='labelled points, tables or folders, which become a prior along surfaces (default: those '
                         'that the network was trained with, if the config has a prior)')
@@ -45,9 +44,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--overlap', type=float, metavar='METRES', help="margin around a block (default: the config's)")
     parser.add_argument('--max-points', type=int, help='points of a block, margin included; less takes less memory')
     parser.add_argument('--device', help='where the network runs (default: cuda if there is one, else cpu)')
-    args = parser.parse_args()
-    if wrong := [setting for setting in args.cfg_options if '=' not in setting]:
-        parser.error(f'argument --cfg-options: {wrong[0]!r} is not KEY=VALUE')
+    args = parse(parser)
     if (args.block_size or 1) <= 0 or (args.overlap or 0) < 0 or (args.max_points or 1) < 1:
         parser.error('--block-size and --max-points must be positive, --overlap not negative')
     if not re.fullmatch(r'\w*', args.prefix, flags=re.ASCII):
@@ -68,7 +65,7 @@ from mmengine.config import Config
 import erda.registration  # noqa: F401  Before the config is read: registers all, fills in kernels.
 from erda.clouds.click_files import ClickClasses, find_click_files
 from erda.clouds.clicks import click_classes
-from erda.command_line import config_options, stop, stop_at_bad_settings
+from erda.command_line import config_options, stop_at_bad_settings
 from erda.config import ConfigError, load_config
 from erda.files.data_error import DataError
 from erda.files.digest import sha256

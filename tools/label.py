@@ -10,6 +10,8 @@ import time
 import webbrowser
 from pathlib import Path
 
+from erda.command_start import stop
+
 HERE = '127.0.0.1'
 MAX_POINTS = 2_000_000  # as in erda, which takes seconds to import
 
@@ -38,7 +40,6 @@ if __name__ == '__main__':
 
 import erda.registration  # noqa: F401  Installs what mmdet3d lacks here.
 from erda.clouds.description import CONFIG, DESCRIPTION
-from erda.command_line import stop
 from erda.files.data_error import DataError
 from erda.inference.errors import InferenceError
 from erda.labelling.network import Network

@@ -10,19 +10,17 @@ Train with the stored masks: --cfg-options train_dataloader.dataset.masks=DIR
 import argparse
 from pathlib import Path
 
+from erda.command_start import add_config, parse, stop
+
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', help='config file')
-    parser.add_argument('--cfg-options', nargs='+', action='extend', default=[], metavar='KEY=VALUE',
-                        help='override settings of the config')
+    add_config(parser)
     parser.add_argument('-o', '--out', type=Path, metavar='DIR', help='folder of the masks, and of the picture')
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument('--verify', action='store_true', help='compare the masks in DIR with a fresh draw')
     mode.add_argument('--stats', action='store_true', help='count labels instead of storing masks')
-    args = parser.parse_args()
-    if wrong := [setting for setting in args.cfg_options if '=' not in setting]:
-        parser.error(f'argument --cfg-options: {wrong[0]!r} is not KEY=VALUE')
+    args = parse(parser)
     if args.out is None and not args.stats:
         parser.error('name a folder with -o DIR')
     return args
@@ -35,7 +33,7 @@ from mmengine.config import Config
 from rich.console import Console
 
 import erda.registration  # noqa: F401  Before the config is read: registers all, fills in kernels.
-from erda.command_line import config_options, stop, stop_at_bad_settings
+from erda.command_line import config_options, stop_at_bad_settings
 from erda.config import ConfigError, load_config
 from erda.datasets.availability import missing_data
 from erda.evaluation.label_statistics import label_statistics, statistics_table

@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import Dict, Optional, Sequence, Tuple
 
+from erda.command_start import add_columns
+
 # As in erda, which takes seconds to import.
 VAL_SEQUENCE = '08'
 NUSCENES = ('v1.0-mini', 'v1.0-trainval')
@@ -50,8 +52,7 @@ def parse_args() -> argparse.Namespace:
                          help='labelled places, which are the labels then: tables, folders of them or patterns')
     command.add_argument('--classes', type=names, default=(), metavar='NAME,NAME,...',
                          help='classes that clicks may name, to begin without a label')
-    command.add_argument('--columns', type=lambda names: names.split(','), metavar='NAME,NAME,...',
-                         help='columns of .bin files, such as x,y,z,intensity,ring (default: found from the numbers)')
+    add_columns(command)
     command.add_argument('--labels', metavar='FIELD', help='field of the points that holds their labels; beside '
                          'clicks, validation compares with it')
     command.add_argument('--train', nargs='+', default=[], metavar='GLOB', help='training files')

@@ -13,6 +13,8 @@ labels its share of the files.
 import argparse
 from pathlib import Path
 
+from erda.command_start import add_columns, stop
+
 MAX_POINTS = 500_000  # as in erda, which takes seconds to import
 
 
@@ -28,8 +30,7 @@ def parse_args() -> argparse.Namespace:
                         help='detail of the surfaces (default: 0.1 for dense street scans, 0.3 for others)')
     parser.add_argument('--max-points', type=int, default=MAX_POINTS,
                         help='points of a block, margin included; less takes less memory (default: %(default)s)')
-    parser.add_argument('--columns', type=lambda names: names.split(','), metavar='NAME,NAME,...',
-                        help='columns of .bin files, such as x,y,z,intensity,ring (default: found from the numbers)')
+    add_columns(parser)
     parser.add_argument('--overwrite', action='store_true', help='replace outputs that exist, also complete ones')
     args = parser.parse_args()
     if not 0 <= args.min_confidence <= 1:
@@ -44,7 +45,6 @@ if __name__ == '__main__':
 
 import erda.registration  # noqa: F401  Installs what mmdet3d lacks here.
 from erda.clouds.click_files import find_click_files
-from erda.command_line import stop
 from erda.files.data_error import DataError
 from erda.inference.batch_records import BatchRecords
 from erda.inference.class_codes import output_codes, write_legend

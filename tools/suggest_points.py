@@ -12,6 +12,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Dict, List, Optional, Tuple
 
+from erda.command_start import add_columns, stop
+
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -20,8 +22,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--budget', type=int, required=True, help='number of points of all files together')
     parser.add_argument('-o', '--out', type=Path, metavar='DIR',
                         help='folder of the suggestions (default: that of the clicks in erda.yaml)')
-    parser.add_argument('--columns', type=lambda names: names.split(','), metavar='NAME,NAME,...',
-                        help='columns of .bin files, such as x,y,z,intensity,ring (default: found from the numbers)')
+    add_columns(parser)
     parser.add_argument('--config', help='config of a trained network')
     parser.add_argument('--checkpoint', help='its checkpoint')
     parser.add_argument('--clicks', type=Path, nargs='+', metavar='PATH',
@@ -55,7 +56,6 @@ import erda.registration  # noqa: F401  Before the config is read: registers all
 from erda.clouds.click_files import ClickClasses, click_values, find_click_files, is_filled_in, read_clicks
 from erda.clouds.clicks import click_classes, files_of_splits, folder_of_rounds
 from erda.clouds.description import DESCRIPTION, Description, read_description
-from erda.command_line import stop
 from erda.config import ConfigError, load_config
 from erda.files.data_error import DataError
 from erda.files.progress import Progress

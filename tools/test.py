@@ -18,15 +18,13 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple, Union
 
+from erda.command_start import add_config, add_run, parse, stop
+
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', help='config file')
-    parser.add_argument('--cfg-options', nargs='+', action='extend', default=[], metavar='KEY=VALUE',
-                        help='override settings of the config')
-    parser.add_argument('--work-dir', help='folder for logs and checkpoints; work_dirs/CONFIG by default')
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
-    parser.add_argument('--local-rank', '--local_rank', type=int, default=0, help='set by the launcher')
+    add_config(parser)
+    add_run(parser)
     parser.add_argument('checkpoints', nargs='+', metavar='CHECKPOINT',
                         help='checkpoint file, or erda://NAME of a published model')
     parser.add_argument('--names', nargs='+', metavar='NAME', help='names of the checkpoints in the table '
@@ -44,9 +42,7 @@ def parse_args() -> argparse.Namespace:
                         help='probabilities on your clouds are multiplied by the labels of training, propagated along '
                         "surfaces, to this power (default: the config's decode_head.prior_exponent, or 0)")
     parser.add_argument('--tta', action='store_true', help='average predictions over flips, rotations and scales')
-    args = parser.parse_args()
-    if wrong := [setting for setting in args.cfg_options if '=' not in setting]:
-        parser.error(f'argument --cfg-options: {wrong[0]!r} is not KEY=VALUE')
+    args = parse(parser)
     if (args.prior_exponent or 0) < 0:
         parser.error('--prior-exponent must not be negative')
     return args
@@ -60,7 +56,7 @@ from rich.console import Console
 
 import erda.registration  # noqa: F401  Before the config is read: registers all, fills in kernels.
 from erda.clouds.feature_ranges import META_KEY, FeatureRange, from_plain
-from erda.command_line import read_config, stop, stop_at_bad_settings
+from erda.command_line import read_config, stop_at_bad_settings
 from erda.datasets.availability import missing_data
 from erda.evaluation.checkpoint_test import build_test_set, config_for_test, has_labels, run_test, weights_sha256
 from erda.evaluation.dataset_ranges import far_scans

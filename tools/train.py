@@ -5,15 +5,13 @@ import errno
 import sys
 from typing import Optional
 
+from erda.command_start import add_config, add_run, parse, stop
+
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file')
-    parser.add_argument('--cfg-options', nargs='+', action='extend', default=[], metavar='KEY=VALUE',
-                        help='override settings of the config')
-    parser.add_argument('--work-dir', help='folder for logs and checkpoints; work_dirs/CONFIG by default')
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
-    parser.add_argument('--local-rank', '--local_rank', type=int, default=0, help='set by the launcher')
+    add_config(parser)
+    add_run(parser)
     length = parser.add_mutually_exclusive_group()
     length.add_argument('--steps', type=int, metavar='N', help='train for N steps: length, schedule and validation')
     length.add_argument('--epochs', type=int, metavar='N', help='the same for a config that counts epochs')
@@ -23,9 +21,7 @@ def parse_args() -> argparse.Namespace:
                         help='train in mixed precision: float16 on a GPU, bfloat16 on a CPU that has it')
     parser.add_argument('--auto-scale-lr', action='store_true',
                         help='scale the learning rate to the batch size over all GPUs')
-    args = parser.parse_args()
-    if wrong := [setting for setting in args.cfg_options if '=' not in setting]:
-        parser.error(f'argument --cfg-options: {wrong[0]!r} is not KEY=VALUE')
+    args = parse(parser)
     if any(number is not None and number < 1 for number in (args.steps, args.epochs)):
         parser.error('--steps and --epochs must be at least 1')
     return args
@@ -39,7 +35,7 @@ from mmengine.config import Config
 from mmengine.runner.checkpoint import find_latest_checkpoint
 
 import erda.registration  # noqa: F401  Before the config is read: registers all, fills in kernels.
-from erda.command_line import read_config, stop, stop_at_bad_settings
+from erda.command_line import read_config, stop_at_bad_settings
 from erda.datasets.availability import missing_data
 from erda.evaluation.confusion_metric import with_confusion_matrices
 from erda.evaluation.quiet_runner import QuietRunner

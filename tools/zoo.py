@@ -8,6 +8,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from erda.command_start import stop
+
 SAFETENSORS = '.safetensors'
 
 
@@ -49,14 +51,9 @@ def parse_args() -> argparse.Namespace:
 if __name__ == '__main__':
     args = parse_args()  # before what is imported below, which takes seconds: --help and wrong arguments need not wait
 
-import erda.registration  # noqa: F401  Before mmdet3d: installs the portable kernels that it imports.
-from erda.command_line import stop
-from erda.config import ConfigError, load_config
-from erda.zoo.conversion import convert
 from erda.zoo.errors import CheckpointError
 from erda.zoo.local_weights import SCHEME, check_weights_file, fetch, local_path
 from erda.zoo.metafile import Metafile, add_to_metafile, entry_text, find_metafile, read_metafile
-from erda.zoo.publication import Description, publish
 
 
 def list_models(args: argparse.Namespace, metafile: Metafile) -> None:
@@ -102,6 +99,9 @@ def verify(args: argparse.Namespace, metafile: Metafile) -> None:
 
 
 def publish_model(args: argparse.Namespace, metafile: Metafile) -> None:
+    import erda.registration  # noqa: F401  Here, because the commands above need not wait for it.
+    from erda.zoo.publication import Description, publish
+
     if not Path(args.config).is_file():
         stop(f'The config {args.config} does not exist.')
     folder = args.out or Path(args.checkpoint).parent
@@ -128,7 +128,14 @@ def publish_model(args: argparse.Namespace, metafile: Metafile) -> None:
 
 
 def convert_weights(args: argparse.Namespace, metafile: Metafile) -> None:
-    conversion = convert(args.checkpoint, load_config(args.config), args.out)
+    import erda.registration  # noqa: F401
+    from erda.config import ConfigError, load_config
+    from erda.zoo.conversion import convert
+
+    try:
+        conversion = convert(args.checkpoint, load_config(args.config), args.out)
+    except ConfigError as error:
+        stop(str(error))
     print(f'{args.out}: {len(conversion.converted)} weights of {conversion.origin}')
     if conversion.left_out:
         print(f'Left out, for a classifier of other classes: {", ".join(conversion.left_out)}')
@@ -146,7 +153,7 @@ COMMANDS = dict(list=list_models, download=download_model, verify=verify, publis
 def main(args: argparse.Namespace) -> None:
     try:
         COMMANDS[args.command](args, read_metafile(args.metafile or find_metafile()))
-    except (CheckpointError, ConfigError) as error:
+    except CheckpointError as error:
         stop(str(error))
     except OSError as error:  # no permission, a full disk
         stop(f'{error}.')

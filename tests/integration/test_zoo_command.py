@@ -7,7 +7,7 @@ import torch
 from integration.tiny_configs import tiny_config
 from mmengine.config import Config
 from test_zoo.test_checkpoint_file import REFUSED, write
-from test_zoo.test_pointcept import PTV3, SONATA, config, write_sonata
+from test_zoo.test_conversion import PTV3, SONATA, config, write_sonata
 from test_zoo.trained_checkpoints import CYLINDER, MINKUNET, write_checkpoint, write_metrics
 from test_zoo.unreliable_server import UnreliableServer
 from tiny_scans import REPOSITORY

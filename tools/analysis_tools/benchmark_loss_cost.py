@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import Callable, List, Sequence, Tuple
 
+from erda.command_start import stop
+
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -38,7 +40,7 @@ from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 import erda.registration  # noqa: F401  Fills in kernels.
-from erda.command_line import print_table, stop
+from erda.command_line import print_table
 from erda.files.progress import track
 from erda.losses import ERDALoss
 from erda.pseudo_labels import PrototypePseudoLabeler

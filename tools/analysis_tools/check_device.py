@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Callable, Dict
 
+from erda.command_start import stop
+
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -32,7 +34,6 @@ import erda.registration  # noqa: F401  Before mmdet3d: installs the portable ke
 import torch
 from rich.console import Console
 
-from erda.command_line import stop
 from erda.device_check.kernel_cases import kernel_cases
 from erda.device_check.kernels import check_kernel
 from erda.device_check.networks import (

@@ -15,6 +15,8 @@ import tempfile
 from pathlib import Path
 from typing import Dict, List, Mapping, Sequence
 
+from erda.command_start import stop
+
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -36,7 +38,7 @@ import yaml
 import erda.registration  # noqa: F401  Installs what mmdet3d lacks here.
 from erda.clouds.description import CONFIG, DESCRIPTION, Description, read_description
 from erda.clouds.folder_dataset import labels_of_cloud
-from erda.command_line import print_table, stop
+from erda.command_line import print_table
 from erda.files.data_error import DataError
 from erda.files.progress import track
 from erda.labelling.live_propagation import LivePropagation

@@ -9,21 +9,19 @@ import argparse
 import math
 from typing import Dict, Iterator, Tuple
 
+from erda.command_start import add_config, parse, stop
+
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', help='config file')
-    parser.add_argument('--cfg-options', nargs='+', action='extend', default=[], metavar='KEY=VALUE',
-                        help='override settings of the config')
+    add_config(parser)
     parser.add_argument('checkpoint', help='checkpoint file, or erda://NAME of a published model')
     parser.add_argument('--scans', type=int, default=6, help='scans to look at (default: %(default)s)')
     parser.add_argument('--views', type=int, nargs='+', default=[1, 2, 4, 8], help='turns to average over')
     parser.add_argument('--exponents', type=float, nargs='+', default=[0, 0.25, 0.5, 1], help='of the prior')
     parser.add_argument('--voxel-size', type=float, metavar='METRES', help='count one point of each voxel')
     parser.add_argument('--markdown', action='store_true', help='print Markdown as well')
-    args = parser.parse_args()
-    if wrong := [setting for setting in args.cfg_options if '=' not in setting]:
-        parser.error(f'argument --cfg-options: {wrong[0]!r} is not KEY=VALUE')
+    args = parse(parser)
     return args
 
 
@@ -41,7 +39,7 @@ from mmdet3d.registry import MODELS
 from mmengine.registry import init_default_scope
 from torch import Tensor
 
-from erda.command_line import config_options, print_table, stop, stop_at_bad_settings
+from erda.command_line import config_options, print_table, stop_at_bad_settings
 from erda.config import load_config
 from erda.evaluation.confusion_metric import PROPAGATED, confusion_matrix, segmentation_scores
 from erda.evaluation.hidden_label_test import hidden_label_scans

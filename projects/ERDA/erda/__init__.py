@@ -23,13 +23,11 @@ Modules:
     benchmark: matrices of trainings
     device_check: what must hold on an accelerator
 """
-import sys
-
+from .started_by import is_command
 from .version import __version__
 
-# Registration happens on import, but not when `python -m erda.tools.NAME` looks for its command, called "-m" till it is
-# found: commands parse their arguments first, and register then.
-if sys.argv[:1] != ['-m'] or not any('erda.tools.' in word for word in sys.orig_argv):
+# Registration happens on import, except in the commands: these read their arguments first, and register then.
+if not is_command():
     from . import registration  # noqa: F401
 
 __all__ = ['__version__']

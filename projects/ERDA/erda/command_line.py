@@ -3,20 +3,15 @@ import argparse
 import os
 import sys
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, NoReturn, Sequence
+from typing import Any, Dict, Iterator, Sequence
 
 from mmengine.config import Config, DictAction
 from rich.console import Console
 from rich.table import Table
 
+from .command_start import stop
 from .config import ConfigError, load_config
 from .evaluation.comparison_table import as_markdown
-
-
-def stop(message: str) -> NoReturn:
-    """End a command that cannot run as asked: the message on stderr, exit status 2."""
-    print(message, file=sys.stderr)
-    sys.exit(2)
 
 
 @contextmanager

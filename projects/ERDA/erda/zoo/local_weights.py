@@ -1,8 +1,6 @@
 """Where the weights of a published model are on this machine."""
 from pathlib import Path
 
-import torch
-
 from ..files.digest import sha256
 from .download import download
 from .errors import CheckpointError
@@ -14,6 +12,7 @@ SCHEME = 'erda://'
 def local_path(file: WeightsFile, metafile: Metafile) -> Path:
     """In the repository, or in torch's folder of downloaded checkpoints; whether it is there or not."""
     if file.is_remote:
+        import torch  # takes seconds, and is needed for nothing else here
         return Path(torch.hub.get_dir()) / 'checkpoints' / file.name
     return metafile.path.parent / file.source
 
