@@ -22,7 +22,7 @@ def dynamic_point_to_voxel_forward(feats: Tensor, coors: Tensor, reduce_type: st
     if reduce_type not in ('max', 'sum', 'mean'):
         raise ValueError(f"reduce_type is 'max', 'sum' or 'mean', not {reduce_type!r}")
     inside = (coors >= 0).all(1)
-    voxel_coors, voxel_of_point, counts = unique_coors(coors[inside])
+    voxel_coors, voxel_of_point, counts, _ = unique_coors(coors[inside])
     point2voxel = coors.new_full((len(coors),), -1, dtype=torch.int32)
     point2voxel[inside] = voxel_of_point.int()
     kept = feats[inside]

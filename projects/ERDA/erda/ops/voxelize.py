@@ -57,8 +57,7 @@ def hard_voxelize_forward(points: Tensor, voxel_size: Tensor, coors_range: Tenso
         voxel_num.fill_(total)
         return
     rows = (coors_of_points[:, 0] >= 0).nonzero().squeeze(1)
-    cells, cell_of_row, _ = unique_coors(coors_of_points[rows])
-    first_row = rows.new_full((len(cells),), len(points)).index_reduce_(0, cell_of_row, rows, 'amin')
+    cells, cell_of_row, _, first_row = unique_coors(coors_of_points[rows])
     by_first_row = first_row.argsort()
     number = torch.empty_like(by_first_row)
     number[by_first_row] = torch.arange(len(cells), device=points.device)

@@ -32,10 +32,8 @@ def occupied_voxels(point_coors: Tensor) -> VoxelGrid:
         >>> grid.coors.tolist(), grid.first_point.tolist(), grid.point2voxel_map.tolist()
         ([[0, 0, 0], [2, 0, 0]], [1, 0], [1, 0, 1])
     """
-    coors, point2voxel_map, _ = unique_coors(point_coors - point_coors.amin(dim=0))
-    number = torch.arange(len(point_coors), device=coors.device)
-    first_point = number.new_full((len(coors), ), len(number)).scatter_reduce_(0, point2voxel_map, number, 'amin')
-    return VoxelGrid(coors, first_point, point2voxel_map)
+    found = unique_coors(point_coors)
+    return VoxelGrid(found.coors - found.coors.amin(dim=0), found.first_row, found.voxel_of_row)
 
 
 def vote_voxel_labels(labels: Tensor, point2voxel_map: Tensor, num_voxels: int, ignore_index: int) -> Tensor:
