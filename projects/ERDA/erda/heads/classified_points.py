@@ -62,7 +62,7 @@ def classify_points(model: Base3DSegmentor, points: Sequence[Tensor], **others: 
     rows, start = [], 0
     for scan, sample in zip(inputs['points'], batch['data_samples']):
         index = start + (sample.point2voxel_map if has_voxels else torch.arange(len(scan), device=scan.device))
-        rows.append(ClassifierCall(*(values[index] for values in call)))
+        rows.append(ClassifierCall(*(values.index_select(0, index) for values in call)))  # faster than values[index]
         start = int(index.max()) + 1  # in evaluation no voxel is dropped, and none is empty
     return rows
 

@@ -46,15 +46,19 @@ class MixHalvesHook(Hook):
         direction = torch.tensor([math.cos(math.tau * angle), math.sin(math.tau * angle)])
         halves = [_halves(scan[:, :2] @ direction.to(scan), len(set(map(len, points))) == 1) for scan in points]
         followers = [*range(1, len(points)), 0]
-        mixed = [torch.cat([scan[halves[i][0]], points[j][halves[j][1]]]) for i, (scan, j) in
+        mixed = [_joined(scan, halves[i][0], points[j], halves[j][1]) for i, (scan, j) in
                  enumerate(zip(points, followers))]
         fields = [dict(sample.gt_pts_seg.items()) for sample in samples]
         for i, j in enumerate(followers):
             for name in fields[i]:
                 samples[i].gt_pts_seg.pop(name)
             for name in fields[i]:
-                samples[i].gt_pts_seg[name] = torch.cat([fields[i][name][halves[i][0]], fields[j][name][halves[j][1]]])
+                samples[i].gt_pts_seg[name] = _joined(fields[i][name], halves[i][0], fields[j][name], halves[j][1])
         points[:] = mixed
+
+
+def _joined(one: Tensor, rows: Tensor, other: Tensor, other_rows: Tensor) -> Tensor:
+    return torch.cat([one.index_select(0, rows), other.index_select(0, other_rows)])  # faster than one[rows]
 
 
 def _halves(position: Tensor, equal: bool) -> Tuple[Tensor, Tensor]:
