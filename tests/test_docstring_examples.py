@@ -39,7 +39,7 @@ MODULES = (
     'labelling.picking',
     'losses.functional',
     'ops.key_pairs',
-    'ops.sparse_conv',
+    'ops.sparse_tables',
     'ops.unique_coors',
     'pseudo_labels.cosine_similarity',
     'pseudo_labels.propagated_prior',

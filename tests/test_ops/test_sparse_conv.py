@@ -1,31 +1,17 @@
-import itertools
 from functools import partial
 
 import pytest
 import torch
 import torch.nn.functional as F
+from test_ops.made_voxels import SHAPE, voxels
 from test_ops.same_gradients import assert_same_with_gradients
 
 from erda.ops import pair_tiles
-from erda.ops.sparse_conv import (
-    conv_output_shape,
-    pointwise_convolution,
-    sparse_convolution,
-    strided_table,
-    submanifold_table,
-)
+from erda.ops.sparse_conv import pointwise_convolution, sparse_convolution
 from erda.ops.sparse_pool import sparse_max_pool
+from erda.ops.sparse_tables import conv_output_shape, strided_table, submanifold_table
 
-SHAPE = (9, 8, 7)
 assert_same = partial(assert_same_with_gradients, rtol=1e-10, atol=1e-10)
-
-
-def voxels(shape=SHAPE, batch_size=2, share=0.2, seed=0):
-    """Random voxel rows ``[N, 4]`` in random order."""
-    generator = torch.Generator().manual_seed(seed)
-    occupied = torch.rand(batch_size, *shape, generator=generator) < share
-    indices = occupied.nonzero()
-    return indices[torch.randperm(len(indices), generator=generator)].int()
 
 
 def to_dense(features, indices, shape, batch_size=2):
@@ -230,15 +216,6 @@ def test_pointwise_convolution_in_bfloat16(num):
         assert (found.float() - exact).norm() <= exact.norm() / 100
 
 
-def test_layers_share_tiles_and_so_do_a_table_and_its_inverse():
-    indices = voxels()
-    table = submanifold_table(indices, SHAPE, [3] * 3, [1] * 3)
-    assert table.tiles() is table.tiles() and table.inverse().inverse().tiles() is table.tiles()
-    assert table.inverse().tiles().source_rows is table.tiles().source_rows  # a symmetric kernel
-    _, table = strided_table(indices, SHAPE, [5, 4, 4], [3] * 3, [2] * 3, [1] * 3, [1] * 3)
-    assert table.inverse().tiles() is table.inverse().tiles() is not table.tiles()
-
-
 def test_same_bits_twice(threads):
     indices = voxels((20, 20, 20))
     features, weight = random_pair(indices, (3, 3, 3), torch.float32, 16, 16)
@@ -261,20 +238,6 @@ def test_max_pool_equals_a_loop():
     assert_same(out, expected, (features,))
 
 
-@pytest.mark.parametrize('change, message', [
-    (lambda i: torch.cat([i, i[:1]]), 'twice'),
-    (lambda i: i + torch.tensor([0, 0, 0, 5], dtype=torch.int32), 'leave the grid'),
-    (lambda i: i - torch.tensor([0, 5, 0, 0], dtype=torch.int32), 'leave the grid')])
-def test_bad_indices_are_named(change, message):
-    with pytest.raises(ValueError, match=message):
-        submanifold_table(change(voxels()), SHAPE, [3] * 3, [1] * 3)
-
-
-def test_a_grid_that_int64_cannot_number_is_refused():
-    with pytest.raises(ValueError, match='int64'):
-        submanifold_table(voxels(), (2**21, 2**21, 2**21), [3] * 3, [1] * 3)
-
-
 def test_a_table_of_another_size_is_refused():
     indices = voxels()
     features, weight = random_pair(indices, (3, 3, 3))
@@ -292,18 +255,3 @@ def test_two_dimensions():
                      dense_weight(weight, (3, 3, 1))[..., 0], padding=1)
     torch.testing.assert_close(sparse_convolution(features, weight, table),
                                at_voxels(dense[..., None], F.pad(indices, (0, 1))))
-
-
-def test_pairs_against_a_loop():
-    indices = voxels((4, 5, 6), batch_size=1)
-    table = submanifold_table(indices, (4, 5, 6), (3, 3, 3), (1, 1, 1))
-    row_of = {tuple(row): n for n, row in enumerate(indices.tolist())}
-    expected = set()
-    for k, offset in enumerate(itertools.product((-1, 0, 1), repeat=3)):
-        for (batch, *zyx), out in row_of.items():
-            source = row_of.get((batch, *(c + d for c, d in zip(zyx, offset))))
-            if source is not None and k != table.identity:
-                expected.add((k, source, out))
-    found = {(k, int(i), int(o)) for k, a, b in table.segments
-             for i, o in zip(table.in_rows[a:b], table.out_rows[a:b])}
-    assert found == expected

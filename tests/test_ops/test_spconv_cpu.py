@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from test_ops.same_gradients import assert_same_with_gradients
 
 from erda.ops.mmcv_ext import install_mmcv_ext
-from erda.ops.sparse_conv import sparse_convolution, submanifold_table
+from erda.ops.sparse_conv import sparse_convolution
+from erda.ops.sparse_tables import submanifold_table
 from erda.ops.spconv_cpu import install_spconv_cpu
 
 spconv = pytest.importorskip('spconv.pytorch')

@@ -28,7 +28,8 @@ import spconv.pytorch.ops  # noqa: F401  # before erda, which spares itself what
 import torch
 
 import erda.registration  # noqa: F401  Fills in kernels.
-from erda.ops.sparse_conv import sparse_convolution, submanifold_table
+from erda.ops.sparse_conv import sparse_convolution
+from erda.ops.sparse_tables import submanifold_table
 
 
 def simulated_scan(seed: int) -> np.ndarray:

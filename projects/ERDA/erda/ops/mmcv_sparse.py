@@ -9,15 +9,9 @@ from typing import List, Sequence, Tuple
 import torch
 from torch import Tensor
 
-from .sparse_conv import (
-    SparseConvTable,
-    convolve_pairs,
-    convolve_pairs_backward,
-    strided_table,
-    submanifold_table,
-    table_from_pairs,
-)
+from .sparse_conv import convolve_pairs, convolve_pairs_backward
 from .sparse_pool import max_over_pairs, max_over_pairs_backward
+from .sparse_tables import SparseConvTable, strided_table, submanifold_table, table_from_pairs
 
 
 def get_indice_pairs_forward(indices: Tensor, batch_size: int, out_shape: Sequence[int],

@@ -4,7 +4,7 @@ from typing import Any, Tuple
 import torch
 from torch import Tensor
 
-from .sparse_conv import SparseConvTable
+from .sparse_tables import SparseConvTable
 
 
 def sparse_max_pool(features: Tensor, table: SparseConvTable) -> Tensor:
@@ -14,7 +14,7 @@ def sparse_max_pool(features: Tensor, table: SparseConvTable) -> Tensor:
 
     Args:
         features: ``[N_in, C]``.
-        table: from :func:`erda.ops.sparse_conv.strided_table`.
+        table: from :func:`erda.ops.sparse_tables.strided_table`.
 
     Returns: ``[N_out, C]``. An input that ties for the maximum receives the whole gradient.
     """

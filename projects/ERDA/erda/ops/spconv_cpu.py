@@ -6,15 +6,9 @@ import warnings
 
 import torch
 
-from .sparse_conv import (
-    SparseConvTable,
-    conv_output_shape,
-    pointwise_convolution,
-    sparse_convolution,
-    strided_table,
-    submanifold_table,
-)
+from .sparse_conv import pointwise_convolution, sparse_convolution
 from .sparse_pool import sparse_max_pool
+from .sparse_tables import SparseConvTable, conv_output_shape, strided_table, submanifold_table
 
 
 def install_spconv_cpu() -> bool:

@@ -9,13 +9,8 @@ from typing import NamedTuple, Optional, Tuple, Union
 import torch
 from torch import Tensor, nn
 
-from .sparse_conv import (
-    SparseConvTable,
-    pointwise_convolution,
-    sparse_convolution,
-    submanifold_table,
-    table_from_pairs,
-)
+from .sparse_conv import pointwise_convolution, sparse_convolution
+from .sparse_tables import SparseConvTable, submanifold_table, table_from_pairs
 from .torchsparse_points import sphash, sphashquery
 from .torchsparse_tensors import Sizes, SparseTensor, fapply, make_ntuple, with_features
 
