@@ -3,7 +3,13 @@ from argparse import Namespace
 import pytest
 from mmdet3d.registry import DATASETS
 
-from erda.command_line import config_options, print_table, read_config, stop_at_bad_settings
+from erda.command_line import (
+    check_mixed_precision,
+    config_options,
+    print_table,
+    read_config,
+    stop_at_bad_settings,
+)
 
 
 def arguments(config, work_dir=None, cfg_options=(), launcher='none'):
@@ -48,3 +54,13 @@ def test_bad_settings_are_sentences(dataset, message, capsys):
 def test_other_errors_keep_their_traceback():
     with pytest.raises(KeyError), stop_at_bad_settings('a.py'):
         dict()['none']
+
+
+def test_mixed_precision_is_refused_where_it_would_be_slower(monkeypatch, capsys):
+    monkeypatch.setattr('erda.command_line.cpu_has_bfloat16', lambda: False)
+    check_mixed_precision('cuda:1')
+    with pytest.raises(SystemExit) as error:
+        check_mixed_precision('cpu')
+    assert error.value.code == 2 and 'needs a GPU or a processor that computes in bfloat16' in capsys.readouterr().err
+    monkeypatch.setattr('erda.command_line.cpu_has_bfloat16', lambda: True)
+    check_mixed_precision('cpu')

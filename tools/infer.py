@@ -38,6 +38,8 @@ def parse_args() -> argparse.Namespace:
                         f"config's decode_head.prior_exponent, or {PRIOR_EXPONENT} with --clicks)")
     parser.add_argument('--views', type=int, default=1, metavar='N',
                         help='average the probabilities over N turns of each block; N times the work')
+    parser.add_argument('--amp', action='store_true',
+                        help='predict in mixed precision: float16 on a GPU, bfloat16 on a CPU that has it')
     parser.add_argument('--smooth', action='store_true', help='average the probabilities along surfaces')
     parser.add_argument('--overwrite', action='store_true', help='replace outputs that exist, also complete ones')
     parser.add_argument('--block-size', type=float, metavar='METRES', help="side of a block (default: the config's)")
@@ -65,7 +67,7 @@ from mmengine.config import Config
 import erda.registration  # noqa: F401  Before the config is read: registers all, fills in kernels.
 from erda.clouds.click_files import ClickClasses, find_click_files
 from erda.clouds.clicks import click_classes
-from erda.command_line import config_options, stop_at_bad_settings
+from erda.command_line import check_mixed_precision, config_options, stop_at_bad_settings
 from erda.config import ConfigError, load_config
 from erda.files.data_error import DataError
 from erda.files.digest import sha256
@@ -128,6 +130,8 @@ def main(args: argparse.Namespace) -> None:
         if device == 'cuda' and process.waits:
             device = f'cuda:{process.on_machine}'
         check_device(device)
+        if args.amp:
+            check_mixed_precision(device)
         cfg = load_config(args.config, cfg_options=config_options(args.cfg_options))
         use_prior_of_training(args, cfg)
         batch = begin_batch(pairs, BatchRecords(args.out, settings(args, cfg)), process, args.overwrite)
@@ -135,7 +139,7 @@ def main(args: argparse.Namespace) -> None:
             end_with([], batch)
             return
         with stop_at_bad_settings(args.config):
-            segmentor = Segmentor(cfg, args.checkpoint, device, args.views)
+            segmentor = Segmentor(cfg, args.checkpoint, device, args.views, args.amp)
         inputs = segmentor.inputs
         given = dict(block_size=args.block_size, overlap=args.overlap, max_points=args.max_points)
         layout = inputs.layout._replace(**{key: value for key, value in given.items() if value is not None})

@@ -35,12 +35,12 @@ from mmengine.config import Config
 from mmengine.runner.checkpoint import find_latest_checkpoint
 
 import erda.registration  # noqa: F401  Before the config is read: registers all, fills in kernels.
-from erda.command_line import read_config, stop_at_bad_settings
+from erda.command_line import check_mixed_precision, read_config, stop_at_bad_settings
 from erda.datasets.availability import missing_data
 from erda.evaluation.confusion_metric import with_confusion_matrices
 from erda.evaluation.quiet_runner import QuietRunner
 from erda.files.data_error import DataError
-from erda.hooks import TrainingError, add_training_hooks, cpu_has_bfloat16
+from erda.hooks import TrainingError, add_training_hooks
 from erda.schedule import check_length, set_length
 from erda.zoo.checkpoint_fit import check_training_start
 from erda.zoo.errors import CheckpointError
@@ -57,12 +57,10 @@ def going_on(work_dir: str) -> str:
 def main(args: argparse.Namespace) -> None:
     cfg = read_config(args)
     if args.amp:
-        if torch.cuda.is_available():
-            cfg.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
-        elif cpu_has_bfloat16():
-            cfg.optim_wrapper.update(type='Bfloat16OptimWrapper')
-        else:
-            stop('--amp needs a GPU or a processor that computes in bfloat16: without one it would only be slower.')
+        on_gpu = torch.cuda.is_available()
+        check_mixed_precision('cuda' if on_gpu else 'cpu')
+        cfg.optim_wrapper.update(dict(type='AmpOptimWrapper', loss_scale='dynamic') if on_gpu else
+                                 dict(type='Bfloat16OptimWrapper'))
     if args.auto_scale_lr:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
             stop(f'--auto-scale-lr needs auto_scale_lr.base_batch_size in {args.config}.')

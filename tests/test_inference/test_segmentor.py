@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 from integration.tiny_configs import tiny_config
-from test_inference.random_segmentor import CYLINDER, MINKUNET, scan, segmentor_of
+from test_inference.random_segmentor import CYLINDER, MINKUNET, POINTNET, scan, segmentor_of
 
 from erda.clouds.cloud_files import read_point_cloud
 from erda.inference.errors import InferenceError
@@ -58,3 +58,17 @@ def test_the_mean_over_several_turns(tmp_path):
     segmentor.views = 2
     np.testing.assert_allclose(segmentor.probabilities(cloud), expected, atol=1e-4)
     assert np.abs(expected - once).max() > 1e-3
+
+
+@pytest.mark.parametrize('config, num_columns', [(MINKUNET, 4), (CYLINDER, 4), (POINTNET, 6)])
+def test_mixed_precision_errs_by_its_rounding(tmp_path, config, num_columns):
+    segmentor, _ = segmentor_of(config, tmp_path)
+    points = torch.rand(500, num_columns) * torch.tensor([4., 4, 2, 1, 1, 1][:num_columns])
+    segmentor.inputs.points = lambda cloud: points
+    torch.manual_seed(0)  # of sliding windows
+    exact = segmentor.logits(None)
+    segmentor.amp = True
+    torch.manual_seed(0)
+    rounded = segmentor.logits(None)
+    assert rounded.dtype == torch.float32 and not torch.equal(rounded, exact)
+    assert (rounded - exact).norm() < 0.05 * exact.norm()

@@ -12,6 +12,7 @@ from rich.table import Table
 from .command_start import stop
 from .config import ConfigError, load_config
 from .evaluation.comparison_table import as_markdown
+from .hooks import cpu_has_bfloat16
 
 
 @contextmanager
@@ -55,6 +56,16 @@ def read_config(args: argparse.Namespace) -> Config:
         return load_config(args.config, args.work_dir, config_options(args.cfg_options), args.launcher)
     except ConfigError as error:
         stop(str(error))
+
+
+def check_mixed_precision(device: str) -> None:
+    """End a command that was asked for ``--amp`` where it would only be slower.
+
+    Args:
+        device: where it computes, such as ``'cuda:1'`` or ``'cpu'``.
+    """
+    if device.startswith('cpu') and not cpu_has_bfloat16():
+        stop('--amp needs a GPU or a processor that computes in bfloat16: without one it would only be slower.')
 
 
 def print_table(rows: Sequence[Sequence[str]], title: str, markdown: bool = False) -> None:
