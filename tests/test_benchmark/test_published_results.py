@@ -5,7 +5,14 @@ from tiny_scans import REPOSITORY
 from erda.benchmark.report import block_name
 from erda.benchmark.results import read_results
 from erda.benchmark.spec import OWN_BUDGET, read_spec
-from erda.benchmark.tables import hidden_label_rows, label_lines, pool_folds, summarize, tables_by_job
+from erda.benchmark.tables import (
+    hidden_label_rows,
+    label_lines,
+    on_your_clouds,
+    pool_folds,
+    summarize,
+    tables_by_job,
+)
 from erda.config import load_config
 from erda.evaluation.comparison_table import as_markdown
 from erda.evaluation.marked_table import find_marked, marks_of
@@ -26,12 +33,13 @@ def test_the_table_is_that_of_the_results(path):
     assert len(results) == len(path.read_text().splitlines())
     assert {(x.method, x.budget, x.seed) for x in results} <= {(x.method, x.budget, x.seed) for x in spec.cells}
     results = pool_folds(results, spec.folds)
+    budgets = [budget for budget in spec.budgets if any(x.budget == budget for x in results)]
     class_names = load_config(str(spec.cells[0].config)).class_names
     page, = (page for page in PAGES if marks_of(block_name(spec))[0] in page.read_text())
     _, table, _ = find_marked(page, block_name(spec))
-    for rows in tables_by_job(results, class_names, spec.budgets, spec.baseline, spec.classes):
+    for rows in tables_by_job(results, class_names, budgets, spec.baseline, spec.classes):
         assert as_markdown(rows).rstrip() in table
-    if hidden := hidden_label_rows(results, spec.budgets):
+    if hidden := hidden_label_rows(results, budgets):
         assert as_markdown(hidden).rstrip() in table
     for line in label_lines(results):
         assert line in table
@@ -52,3 +60,15 @@ def test_the_small_table_of_the_readme():
     readme = (REPOSITORY / 'README.md').read_text()
     for words, method in rows.items():
         assert f'| {words} | {" | ".join(expected[method])} |\n' in readme
+
+
+def test_the_table_of_erda_plus_in_the_readme():
+    spec = read_spec(BENCHMARKS / 'folds.yaml', REPOSITORY)
+    results = pool_folds(list(read_results(BENCHMARKS / 'results/folds.jsonl').values()), spec.folds)
+    yours, new = (summarize(job, spec.classes) for job in (on_your_clouds(results), results))
+    figures = {method: [f'{row[method][budget].mean:.1f}' if method in row else '' for row in (yours, new)]
+               for method, budget in (('sparse-only', '0.1%'), ('ERDA+', '0.1%'), ('full with mixing', OWN_BUDGET))}
+    lines = (REPOSITORY / 'README.md').read_text().splitlines()
+    for words, method in {'the labelled points alone': 'sparse-only', 'ERDA+': 'ERDA+',
+                          'every label, scans mixed as in ERDA+': 'full with mixing'}.items():
+        assert ' '.join(f'| {words} | {" | ".join(figures[method])} |'.split()) in lines
