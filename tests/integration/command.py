@@ -2,6 +2,7 @@
 import multiprocessing
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import tempfile
@@ -54,6 +55,7 @@ def _main(command, cwd, environment, outputs):
             os.dup2(descriptor, number)
             os.close(descriptor)
     sys.stdout, sys.stderr = os.fdopen(1, 'w'), os.fdopen(2, 'w', buffering=1)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(cwd)
