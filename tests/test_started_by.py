@@ -3,14 +3,14 @@ import sys
 import pytest
 from tiny_scans import REPOSITORY
 
-from erda import started_by
+from erda.own_configs import PACKAGE
 from erda.started_by import is_command
 
 
 @pytest.mark.parametrize('argv, orig_argv, expected', [
     ([str(REPOSITORY / 'tools/train.py'), 'a.py'], [], True),
     ([str(REPOSITORY / 'tools/analysis_tools/benchmark_step.py')], [], True),
-    ([str(started_by.PACKAGE / 'tools/train.py')], [], True),
+    ([str(PACKAGE / 'tools/train.py')], [], True),
     (['-m', 'a.py'], ['python', '-m', 'erda.tools.train', 'a.py'], True),
     (['-m'], ['python', '-m', 'pytest'], False),
     ([str(REPOSITORY / 'my_tools/train.py')], [], False),

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, Sequence
 
-from erda.command_start import add_columns, add_config, parse, stop
+from erda.command_start import add_columns, add_config, stop
 
 PRIOR_EXPONENT = 0.5  # as in erda, which takes seconds to import
 
@@ -46,7 +46,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--overlap', type=float, metavar='METRES', help="margin around a block (default: the config's)")
     parser.add_argument('--max-points', type=int, help='points of a block, margin included; less takes less memory')
     parser.add_argument('--device', help='where the network runs (default: cuda if there is one, else cpu)')
-    args = parse(parser)
+    args = parser.parse_args()
     if (args.block_size or 1) <= 0 or (args.overlap or 0) < 0 or (args.max_points or 1) < 1:
         parser.error('--block-size and --max-points must be positive, --overlap not negative')
     if not re.fullmatch(r'\w*', args.prefix, flags=re.ASCII):

@@ -10,7 +10,7 @@ Train with the stored masks: --cfg-options train_dataloader.dataset.masks=DIR
 import argparse
 from pathlib import Path
 
-from erda.command_start import add_config, parse, stop
+from erda.command_start import add_config, stop
 
 
 def parse_args() -> argparse.Namespace:
@@ -20,7 +20,7 @@ def parse_args() -> argparse.Namespace:
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument('--verify', action='store_true', help='compare the masks in DIR with a fresh draw')
     mode.add_argument('--stats', action='store_true', help='count labels instead of storing masks')
-    args = parse(parser)
+    args = parser.parse_args()
     if args.out is None and not args.stats:
         parser.error('name a folder with -o DIR')
     return args

@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple, Union
 
-from erda.command_start import add_config, add_run, parse, stop
+from erda.command_start import add_config, add_run, stop
 
 
 def parse_args() -> argparse.Namespace:
@@ -42,7 +42,7 @@ def parse_args() -> argparse.Namespace:
                         help='probabilities on your clouds are multiplied by the labels of training, propagated along '
                         "surfaces, to this power (default: the config's decode_head.prior_exponent, or 0)")
     parser.add_argument('--tta', action='store_true', help='average predictions over flips, rotations and scales')
-    args = parse(parser)
+    args = parser.parse_args()
     if (args.prior_exponent or 0) < 0:
         parser.error('--prior-exponent must not be negative')
     return args

@@ -5,7 +5,7 @@ import errno
 import sys
 from typing import Optional
 
-from erda.command_start import add_config, add_run, parse, stop
+from erda.command_start import add_config, add_run, stop
 
 
 def parse_args() -> argparse.Namespace:
@@ -21,7 +21,7 @@ def parse_args() -> argparse.Namespace:
                         help='train in mixed precision: float16 on a GPU, bfloat16 on a CPU that has it')
     parser.add_argument('--auto-scale-lr', action='store_true',
                         help='scale the learning rate to the batch size over all GPUs')
-    args = parse(parser)
+    args = parser.parse_args()
     if any(number is not None and number < 1 for number in (args.steps, args.epochs)):
         parser.error('--steps and --epochs must be at least 1')
     return args

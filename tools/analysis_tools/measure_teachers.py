@@ -9,7 +9,7 @@ import argparse
 import math
 from typing import Dict, Iterator, Tuple
 
-from erda.command_start import add_config, parse, stop
+from erda.command_start import add_config, stop
 
 
 def parse_args() -> argparse.Namespace:
@@ -21,8 +21,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--exponents', type=float, nargs='+', default=[0, 0.25, 0.5, 1], help='of the prior')
     parser.add_argument('--voxel-size', type=float, metavar='METRES', help='count one point of each voxel')
     parser.add_argument('--markdown', action='store_true', help='print Markdown as well')
-    args = parse(parser)
-    return args
+    return parser.parse_args()
 
 
 if __name__ == '__main__':

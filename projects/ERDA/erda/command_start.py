@@ -13,7 +13,7 @@ def stop(message: str) -> NoReturn:
 def add_config(parser: argparse.ArgumentParser) -> None:
     """A config file, and settings that override it."""
     parser.add_argument('config', help='config file')
-    parser.add_argument('--cfg-options', nargs='+', action='extend', default=[], metavar='KEY=VALUE',
+    parser.add_argument('--cfg-options', nargs='+', action='extend', type=_setting, default=[], metavar='KEY=VALUE',
                         help='override settings of the config')
 
 
@@ -30,9 +30,7 @@ def add_columns(parser: argparse.ArgumentParser) -> None:
                         help='columns of .bin files, such as x,y,z,intensity,ring (default: found from the numbers)')
 
 
-def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
-    """The arguments; a setting that is not KEY=VALUE ends the command."""
-    args = parser.parse_args()
-    if wrong := [setting for setting in getattr(args, 'cfg_options', []) if '=' not in setting]:
-        parser.error(f'argument --cfg-options: {wrong[0]!r} is not KEY=VALUE')
-    return args
+def _setting(text: str) -> str:
+    if '=' not in text:
+        raise argparse.ArgumentTypeError(f'{text!r} is not KEY=VALUE')
+    return text

@@ -2,8 +2,9 @@
 import sys
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parent
-TOOLS = (PACKAGE / 'tools', PACKAGE.parents[2] / 'tools')  # of an installed package, and of a checkout
+from .own_configs import PACKAGE, ROOT
+
+TOOLS = (PACKAGE / 'tools', ROOT / 'tools')  # of an installed package, and of a checkout
 
 
 def is_command() -> bool:

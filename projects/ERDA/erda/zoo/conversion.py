@@ -60,7 +60,7 @@ def convert(source: str, cfg: Config, target: Path) -> Conversion:
     fit = load_what_fits(model, dict(state_dict=_as_spconv_writes(theirs.state)))
     missing = [key for key in model.state_dict() if key not in theirs.state
                and not key.endswith('num_batches_tracked') and not key.startswith(TRAINING_STATE)]
-    foreign = [reason for reason in fit.wrong if not reason.startswith(HEAD) and not theirs.may_lack(reason)]
+    foreign = [reason for reason in fit.wrong if not reason.startswith((HEAD, *theirs.may_lack))]
     if foreign:
         raise CheckpointError(f'{source} is not of the backbone in {cfg.filename}: {len(foreign)} weights do not fit, '
                               f'such as {foreign[0]}.')

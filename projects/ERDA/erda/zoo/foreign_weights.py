@@ -1,5 +1,5 @@
 """What is common to the weights that others publish."""
-from typing import Callable, Dict, NamedTuple
+from typing import Dict, NamedTuple, Tuple
 
 from torch import Tensor
 
@@ -10,8 +10,8 @@ class ForeignWeights(NamedTuple):
     Attributes:
         origin: who published them.
         state: weights by the names of a segmentor of ours.
-        may_lack: whether a weight of ours may be random when training starts, by its name.
+        may_lack: what the names of weights begin with that may be random when training starts.
     """
     origin: str
     state: Dict[str, Tensor]
-    may_lack: Callable[[str], bool]
+    may_lack: Tuple[str, ...] = ()

@@ -70,7 +70,7 @@ def from_open3d_ml(theirs: Dict[str, Tensor], cfg: Config, source: str) -> Forei
         state.update(_converted(layer, theirs))
     state['decode_head.conv_seg.weight'] = theirs['fc1.3.conv.weight'].flatten(1).unsqueeze(2)
     state['decode_head.conv_seg.bias'] = theirs['fc1.3.conv.bias']
-    return ForeignWeights('Open3D-ML', state, lambda name: False)
+    return ForeignWeights('Open3D-ML', state)
 
 
 def _mlp(name: str, ours: str) -> _Layer:

@@ -34,7 +34,7 @@ def from_pointcept(theirs: Dict[str, Tensor], cfg: Config, source: str) -> Forei
         raise CheckpointError(f'The decoder of {source} was trained with position_from_skip={expected}: set it in '
                               f'model.backbone of {cfg.filename}.')
     state = {key: value for key, value in state.items() if key not in PRETRAINING}
-    return ForeignWeights(STEMS[stem], state, lambda name: not has_decoder and name.startswith(DECODER))
+    return ForeignWeights(STEMS[stem], state, may_lack=() if has_decoder else (DECODER, ))
 
 
 def _our_name(key: str) -> str:
