@@ -219,6 +219,19 @@ def training(tmp_path):
     process.wait()
 
 
+def test_a_training_is_stopped_when_asked_twice(house, tmp_path, browser, training):
+    with serving(house, tmp_path / 'out', '--work-dir', tmp_path / 'work') as (_, address), \
+            page_at(browser, address) as page:
+        page.get_by_role('button', name='Stop the training').click()
+        page.get_by_role('button', name='Let it go on').click()
+        page.get_by_text('Stop the training?').wait_for(state='hidden')
+        assert training.poll() is None
+        page.get_by_role('button', name='Stop the training').click()
+        page.get_by_role('button', name='Stop it').click()
+        assert training.wait(PATIENCE) == -signal.SIGTERM
+        page.get_by_role('button', name='Train on the clicks').wait_for()
+
+
 @pytest.mark.parametrize('answer, goes_on', [('g', True), ('s', False)])
 def test_ctrl_c_asks_while_a_training_runs(house, tmp_path, training, answer, goes_on):
     terminal, name = pty.openpty()

@@ -19,6 +19,7 @@ Client = Optional[viser.ClientHandle]  # the page on which something is asked fo
 BEGIN = f'**{keys.NEXT}** goes to the first one, the key of a class answers.'
 FREE_HINT = ('A click labels the point under it with the class chosen last; with Shift, a rectangle labels all that it '
              'shows')
+STOP_HINT = 'What it has learned since its last checkpoint is lost. The clicks stay.'
 TRAIN_HINT = 'On what was said of all files. Then points are suggested where the network is unsure'
 
 
@@ -88,7 +89,7 @@ class Panel:
             self._train = gui.add_button('Train on the clicks', color='gray', hint=TRAIN_HINT)
             self._train.on_click(self._in_order(lambda event: commands.train()))
             self._stop = gui.add_button('Stop the training', color='gray', visible=False)
-            self._stop.on_click(self._in_order(lambda event: commands.stop_training()))
+            self._stop.on_click(self._in_order(lambda event: self._ask_to_stop(event.client, commands)))
             self._trained = gui.add_markdown('')
             self._progress = gui.add_progress_bar(0, visible=False)
 
@@ -165,6 +166,19 @@ class Panel:
 
     def _offer_training(self, offer: bool) -> None:
         self._train.visible, self._stop.visible, self._progress.visible = offer, not offer, not offer
+
+    def _ask_to_stop(self, client: viser.ClientHandle, commands: Commands) -> None:
+        """On the page that wants it alone: a slip must not cost a training."""
+        with client.gui.add_modal('Stop the training?') as question:
+            client.gui.add_markdown(STOP_HINT)
+            stop, stay = client.gui.add_button('Stop it', color='red'), client.gui.add_button('Let it go on')
+
+        def stop_it() -> None:
+            question.close()
+            commands.stop_training()
+
+        stop.on_click(self._in_order(lambda event: stop_it()))
+        stay.on_click(self._in_order(lambda event: question.close()))
 
     def _toggle_free(self, commands: Commands) -> None:
         _set(self._free, not self._free.value)

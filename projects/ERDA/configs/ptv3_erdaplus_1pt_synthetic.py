@@ -1,0 +1,6 @@
+# ERDA with what our own measurements added.
+_base_ = ['./ptv3_erda_1pt_synthetic.py', '../../../configs/_base_/methods/erda_plus.py']
+
+model = dict(decode_head=_base_.method_head)
+custom_hooks = _base_.custom_hooks + _base_.method_hooks
+train_dataloader = dict(dataset=dict(propagation=dict()))
