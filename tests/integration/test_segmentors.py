@@ -16,7 +16,7 @@ from erda.weak_labels import UNLABELED
 
 CONFIGS = ['minkunet_erda_1pct', 'spvcnn_erda_1pct', 'ptv3_erda_1pct', 'cylinder3d_erda_1pct',
            'pointnet2_ssg_erda_1pct_s3dis', 'pointnet2_msg_erda_1pct_s3dis', 'dgcnn_erda_1pct_s3dis',
-           'paconv_erda_1pct_s3dis', 'ptv1_erda_1pct_s3dis',
+           'paconv_erda_1pct_s3dis', 'ptv1_erda_1pct_s3dis', 'ptv3_erda_1pct_s3dis',
            'randlanet_erda_1pct_s3dis', 'closerlook3d_erda_1pct_s3dis']
 
 
