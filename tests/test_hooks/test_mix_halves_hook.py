@@ -1,9 +1,13 @@
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 import torch
+from mmdet3d.registry import MODELS
 from mmdet3d.structures import Det3DDataSample, PointData
 
-from erda.config import ConfigError
 from erda.hooks import MixHalvesHook
+from erda.sampling import collated_pyramids, pyramids_of_batch
 
 
 def batch(*sizes):
@@ -73,8 +77,30 @@ def test_errors(prob):
         MixHalvesHook(prob=prob)
 
 
-def test_neighbours_that_have_been_found_are_not_mixed():
+class _Model(torch.nn.Module):
+
+    def __init__(self, backbone):
+        super().__init__()
+        self.backbone = backbone
+
+
+@pytest.mark.parametrize('backbone', [
+    dict(type='RandLANet', in_channels=5, channels=(4, 4), ratios=(2, 2), num_neighbors=4),
+    dict(type='CloserLook3D', in_channels=3, channels=12, num_neighbors=(4, 4), voxel_size=0.5, radius=1.0)],
+                         ids=lambda cfg: cfg['type'])
+@pytest.mark.parametrize('prob', [0.0, 1.0])
+def test_neighbours_are_those_of_the_mixed_scans(backbone, prob):
+    backbone = MODELS.build(backbone)
     data = batch(40, 40)
-    data['inputs']['pyramid'] = object()
-    with pytest.raises(ConfigError, match='leave one of the two out'):
-        MixHalvesHook().before_train_iter(None, 0, data)
+    of_scans = [backbone.pyramid_of(scan, np.random.default_rng(0)) for scan in data['inputs']['points']]
+    before = data['inputs']['pyramid'] = collated_pyramids(of_scans)
+    torch.manual_seed(1)
+    MixHalvesHook(prob).before_train_iter(SimpleNamespace(model=_Model(backbone)), 0, data)
+    after = data['inputs']['pyramid']
+    assert (after is before) == (prob == 0)
+    for scan, pyramid in zip(data['inputs']['points'], pyramids_of_batch(after)):
+        distances = torch.cdist(scan[:, :3], scan[:, :3])
+        near = pyramid.neighbors[0].long()
+        assert torch.equal(near[:, 0], torch.arange(40))
+        expected = distances.sort(dim=1).values[:, :4]
+        assert torch.allclose(distances.gather(1, near.clamp(min=0))[near >= 0], expected[near >= 0], atol=1e-6)

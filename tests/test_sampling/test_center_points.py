@@ -9,8 +9,8 @@ def centred(xyz):
 
 
 def test_the_middle_of_the_extent_and_the_lowest_point():
-    moved = centred(torch.tensor([[10.0, 20.0, 3.0], [14.0, 20.0, 5.0], [10.0, 28.0, 4.0], [10.0, 20.0, 3.5]]))
-    assert moved.tolist() == [[-2.0, -4.0, 0.0, 7.0], [2.0, -4.0, 2.0, 7.0], [-2.0, 4.0, 1.0, 7.0], [-2.0, -4.0, 0.5, 7.0]]
+    moved = centred(torch.tensor([[10.0, 20.0, 3.0], [14.0, 20.0, 5.0], [10.0, 28.0, 4.0]]))
+    assert moved.tolist() == [[-2.0, -4.0, 0.0, 7.0], [2.0, -4.0, 2.0, 7.0], [-2.0, 4.0, 1.0, 7.0]]
 
 
 def test_density_does_not_move_it_and_neither_does_the_origin():

@@ -1,5 +1,6 @@
 from typing import List, Optional, Sequence
 
+import numpy as np
 import torch
 from mmcv.cnn import build_norm_layer
 from mmdet3d.registry import MODELS
@@ -109,10 +110,12 @@ class CloserLook3D(BaseModule):
             x = linear(torch.cat([skip, x[nearest]], dim=1))
         return x
 
+    def pyramid_of(self, scan: Tensor, rng: np.random.Generator) -> GridPyramid:
+        """That of one scan ``[N, C]``, on the CPU; nothing in it is random."""
+        return grid_pyramid(scan[:, :3].detach().cpu().numpy(), self.voxel_size, self.radius, self.num_neighbors)
+
     def _find(self, points: Tensor) -> GridPyramid:
-        pyramid = join_pyramids([
-            grid_pyramid(scan[:, :3].detach().cpu().numpy(), self.voxel_size, self.radius, self.num_neighbors)
-            for scan in points])
+        pyramid = join_pyramids([self.pyramid_of(scan, np.random.default_rng(0)) for scan in points])
         return GridPyramid(*([rows.to(points.device) for rows in tables] for tables in pyramid))
 
     @property

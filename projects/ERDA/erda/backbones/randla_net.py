@@ -101,10 +101,12 @@ class RandLANet(BaseModule):
             x = mlp(torch.cat([skip, x[nearest]], dim=1))
         return x.unflatten(0, points.shape[:2]).transpose(1, 2)
 
+    def pyramid_of(self, scan: Tensor, rng: np.random.Generator) -> PointPyramid:
+        """That of one scan ``[N, C]``, on the CPU; random numbers choose the points of its levels."""
+        return point_pyramid(scan[:, :3].detach().cpu().numpy(), self.num_neighbors, self.ratios, rng)
+
     def _find(self, points: Tensor) -> PointPyramid:
-        pyramid = join_pyramids([
-            point_pyramid(scan[:, :3].detach().cpu().numpy(), self.num_neighbors, self.ratios, np.random.default_rng(0))
-            for scan in points])
+        pyramid = join_pyramids([self.pyramid_of(scan, np.random.default_rng(0)) for scan in points])
         return PointPyramid(*([rows.to(points.device) for rows in tables] for tables in pyramid))
 
     @property

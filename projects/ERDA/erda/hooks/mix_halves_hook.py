@@ -1,13 +1,16 @@
 import math
 from typing import Any, Tuple
 
+import numpy as np
 import torch
 from mmdet3d.registry import HOOKS
 from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor
 
 from ..config import ConfigError
+from ..sampling import collated_pyramids
 
 
 @HOOKS.register_module()
@@ -17,12 +20,13 @@ class MixHalvesHook(Hook):
     The cut is a vertical plane through the origin, in a direction drawn anew for each batch. Labels go with their
     points, and so do the rows of a :class:`erda.hooks.SecondViewHook`: its averaged model has seen the whole scans.
     Where all scans have as many points as each other the halves have, too, because networks without voxels need that.
+    Neighbours that the data loader has found are found anew by the backbone, which takes longer in the step.
 
     Args:
         prob: how often a batch is mixed, in [0, 1].
 
     Raises:
-        ValueError: if ``prob`` is out of range; for a batch whose neighbours have been found already.
+        ValueError: if ``prob`` is out of range.
 
     Source: PolarMix, https://arxiv.org/abs/2208.00223, whose second scan comes from the whole data set
     """
@@ -35,9 +39,6 @@ class MixHalvesHook(Hook):
         self.prob = prob
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        if 'pyramid' in data_batch['inputs']:
-            raise ConfigError('MixHalvesHook gives points other neighbours than NeighborTables has found in the data '
-                              'loader: leave one of the two out of the config')
         # Drawn on the CPU, whose generator decides the run, whatever the device.
         draw, angle = torch.rand(2).tolist()
         points, samples = data_batch['inputs']['points'], data_batch['data_samples']
@@ -55,6 +56,11 @@ class MixHalvesHook(Hook):
             for name in fields[i]:
                 samples[i].gt_pts_seg[name] = _joined(fields[i][name], halves[i][0], fields[j][name], halves[j][1])
         points[:] = mixed
+        if 'pyramid' in data_batch['inputs']:
+            model: Any = runner.model
+            backbone = (model.module if is_model_wrapper(model) else model).backbone
+            rng = np.random.default_rng(int(torch.randint(2**31, ())))
+            data_batch['inputs']['pyramid'] = collated_pyramids([backbone.pyramid_of(scan, rng) for scan in mixed])
 
 
 def _joined(one: Tensor, rows: Tensor, other: Tensor, other_rows: Tensor) -> Tensor:

@@ -82,6 +82,17 @@ def pyramids_of_batch(collated: Any) -> List[Any]:
             for index in range(len(collated.neighbors[0]))]
 
 
+def collated_pyramids(pyramids: Sequence[Any]) -> Any:
+    """What a data loader makes of the pyramids of several scans; :func:`pyramids_of_batch` undoes it.
+
+    Examples:
+        >>> scans = [point_pyramid(np.eye(3), 1, [2], np.random.default_rng(0)) for _ in range(2)]
+        >>> [len(level) for level in collated_pyramids(scans).neighbors]  # one level but the last, two scans
+        [2]
+    """
+    return type(pyramids[0])(*([list(scans) for scans in zip(*tables)] for tables in zip(*pyramids)))
+
+
 def joined_rows(tables: List[List[Tensor]], num_points: List[List[int]]) -> List[Tensor]:
     """For each level the rows of all scans, where those of a scan point to ``num_points`` others, or to none by -1."""
     joined = []
