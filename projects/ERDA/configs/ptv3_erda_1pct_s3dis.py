@@ -55,6 +55,7 @@ test_pipeline = [
 train_dataloader = dict(
     batch_size=3,
     num_workers=8,
+    sampler=dict(_delete_=True, type='InfiniteSampler', shuffle=True),
     dataset=dict(
         _delete_=True,
         type='WeakLabelDataset',

@@ -22,7 +22,6 @@ pipeline = _base_.train_pipeline
 train_dataloader = dict(
     batch_size=2,
     num_workers=1,
-    sampler=dict(_delete_=True, type='InfiniteSampler', shuffle=True),
     dataset=dict(
         budget=dict(_delete_=True, type='PerClassBudget', num_points=1, base=dict(voxel_size=voxel_size)),
         dataset=dict(
