@@ -54,6 +54,11 @@ def test_batch_order(batch_first):
     assert torch.equal(index, torch.cat([sample.batch_idx for sample in batch['data_samples']]))
 
 
+def test_features_of_some_columns():
+    whole, some = (build(feature_dims=dims).eval()(make_batch())['inputs']['voxels'] for dims in (None, (3, 2)))
+    assert torch.equal(some['voxels'], whole['voxels'][:, [3, 2]]) and torch.equal(some['coors'], whole['coors'])
+
+
 def test_max_voxels():
     batch = build(max_voxels=250).train()(make_batch(), training=True)
     for sample in batch['data_samples']:

@@ -1,7 +1,7 @@
 # Point Transformer V3 on S3DIS, tested on area 5 with 1% of the points of a 2 cm grid labelled, 4 GPUs x 3 samples.
-# Grid, size of a sample and schedule are Pointcept's for S3DIS. Its normals are not in mmdet3d's files: coordinates in
-# their place. Samples go to where the ones before have seen least, there to anywhere; colours are augmented there, not
-# here. It trains in mixed precision: --amp.
+# Grid, size of a sample and schedule are Pointcept's for S3DIS. Its normals are not in mmdet3d's files: height in their
+# place. Samples go to where the ones before have seen least, there to anywhere; colours are augmented there, not here.
+# It trains in mixed precision: --amp.
 _base_ = [
     'mmdet3d::_base_/models/minkunet.py', 'mmdet3d::_base_/datasets/s3dis-seg.py',
     'mmdet3d::_base_/default_runtime.py'
@@ -15,9 +15,10 @@ model = dict(
         type='WeakSegDataPreprocessor',
         ignore_index=13,
         grid_multiple=1,
+        feature_dims=(2, 3, 4, 5),  # height and colours
         max_voxels=num_points,
         voxel_layer=dict(voxel_size=[voxel_size] * 3)),
-    backbone=dict(_delete_=True, type='PointTransformerV3', in_channels=6),
+    backbone=dict(_delete_=True, type='PointTransformerV3', in_channels=4),
     decode_head=dict(
         type='ERDAMinkUNetHead',
         channels=64,

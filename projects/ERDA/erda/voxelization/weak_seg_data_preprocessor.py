@@ -1,4 +1,4 @@
-from typing import Dict, List
+from typing import Dict, List, Optional, Sequence
 
 import torch
 from mmdet3d.models.data_preprocessors import Det3DDataPreprocessor
@@ -30,13 +30,20 @@ class WeakSegDataPreprocessor(Det3DDataPreprocessor):
     Args:
         ignore_index: the label of void, as in the head; 19 in mmdet3d's SemanticKITTI configs.
         grid_multiple: 2 to the number of the backbone's stages, 4 in mmdet3d's MinkUNet and SPVCNN.
+        feature_dims: columns of the points that are features of a ``'minkunet'`` voxel; all by default, as in the stock
+            class. A network that learns from crops and predicts whole rooms should not know x and y.
         kwargs: arguments of ``Det3DDataPreprocessor``.
     """
 
-    def __init__(self, ignore_index: int = 19, grid_multiple: int = 16, **kwargs) -> None:
+    def __init__(self,
+                 ignore_index: int = 19,
+                 grid_multiple: int = 16,
+                 feature_dims: Optional[Sequence[int]] = None,
+                 **kwargs) -> None:
         super().__init__(**kwargs)
         self.ignore_index = ignore_index
         self.grid_multiple = grid_multiple
+        self.feature_dims = slice(None) if feature_dims is None else list(feature_dims)
 
     def simple_process(self, data: dict, training: bool = False) -> dict:
         """What the stock class does; what unlabelled points tell in their labels becomes fields of their own.
@@ -65,7 +72,7 @@ class WeakSegDataPreprocessor(Det3DDataPreprocessor):
             points: ``[N_i, C]`` per sample, x, y, z in metres first.
             data_samples: samples, in training with ``gt_pts_seg.pts_semantic_mask`` ``[N_i]``.
 
-        Returns: for ``'minkunet'`` ``voxels [V, C]`` and ``coors [V, 4]``, the batch index first if ``batch_first``,
+        Returns: for ``'minkunet'`` ``voxels [V, C]``, C for the ``feature_dims``, and ``coors [V, 4]``, the batch index first if ``batch_first``,
             otherwise last; the samples get ``batch_idx [V_i]`` too. For ``'cylindrical'`` the points as
             ``voxels [N, C + 2]`` (rho, phi, z, x, y, ...) and ``coors [N, 4]`` (batch, rho, phi, z), which SegVFE
             pools.
@@ -113,7 +120,7 @@ class WeakSegDataPreprocessor(Det3DDataPreprocessor):
                 sample.gt_pts_seg.voxel_semantic_mask = labels
             sample.point2voxel_map = grid.point2voxel_map
             sample.batch_idx = grid.coors.new_full((len(grid.coors), ), index)
-            voxels.append(scan[grid.first_point])
+            voxels.append(scan[grid.first_point][:, self.feature_dims])
             coors.append(grid.coors)
         batch_idx = torch.cat([sample.batch_idx for sample in data_samples])[:, None]
         lifted = torch.cat(coors)
