@@ -72,10 +72,10 @@ class WeakSegDataPreprocessor(Det3DDataPreprocessor):
             points: ``[N_i, C]`` per sample, x, y, z in metres first.
             data_samples: samples, in training with ``gt_pts_seg.pts_semantic_mask`` ``[N_i]``.
 
-        Returns: for ``'minkunet'`` ``voxels [V, C]``, C for the ``feature_dims``, and ``coors [V, 4]``, the batch index first if ``batch_first``,
-            otherwise last; the samples get ``batch_idx [V_i]`` too. For ``'cylindrical'`` the points as
-            ``voxels [N, C + 2]`` (rho, phi, z, x, y, ...) and ``coors [N, 4]`` (batch, rho, phi, z), which SegVFE
-            pools.
+        Returns: for ``'minkunet'`` ``voxels [V, C]``, or as many columns as ``feature_dims`` has, and ``coors [V, 4]``,
+            the batch index first if ``batch_first``, otherwise last; the samples get ``batch_idx [V_i]`` too. For
+            ``'cylindrical'`` the points as ``voxels [N, C + 2]`` (rho, phi, z, x, y, ...) and ``coors [N, 4]`` (batch,
+            rho, phi, z), which SegVFE pools.
 
         Raises:
             ValueError: if a scan has no point.
