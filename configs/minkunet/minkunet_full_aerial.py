@@ -8,8 +8,7 @@ num_classes = 5
 model = dict(
     data_preprocessor=dict(ignore_index=num_classes, voxel_layer=dict(voxel_size=[0.5] * 3)),
     backbone=dict(in_channels=5),
-    decode_head=dict(num_classes=num_classes, ignore_index=num_classes, loss_decode=dict(class_weight=None)))
-custom_hooks = _base_.custom_hooks[:-1]  # without WeakClassWeightHook: no class is short of labels
+    decode_head=dict(num_classes=num_classes, ignore_index=num_classes))
 class_names = ['ground', 'low_vegetation', 'medium_vegetation', 'high_vegetation', 'building']
 train_dataloader = dict(dataset=dict(dataset=dict(data_root=data_root, ann_file=ann_file)))
 val_dataloader = dict(dataset=dict(data_root=data_root, ann_file=ann_file))

@@ -2,9 +2,8 @@
 # inherits this and sets the folder, the classes, the input channels and the voxel size.
 _base_ = ['../minkunet_erda_1pct_mini.py']
 
-# The clicks alone; the config of a folder adds a method. Of some classes there are only a few clicks: these count more.
-model = dict(decode_head=dict(pseudo_labeler=None, loss_erda=None, loss_decode=dict(class_weight='weak')))
-custom_hooks = _base_.custom_hooks + [dict(type='WeakClassWeightHook')]
+# The clicks alone; the config of a folder adds a method.
+model = dict(decode_head=dict(pseudo_labeler=None, loss_erda=None))
 
 train_pipeline = [
     dict(type='LoadPointCloudBlock'),
