@@ -114,6 +114,7 @@ def test_a_step_of_training(tmp_path):
     cfg.model.decode_head.channels = 2
     cfg.train_dataloader.update(num_workers=0, persistent_workers=False)
     model = MODELS.build(cfg.model)
+    model.decode_head.set_class_weights([1.0] * model.decode_head.num_real_classes)  # as when a training begins
     batch = next(iter(Runner.build_dataloader(cfg.train_dataloader)))
     losses = model.train().train_step(batch, build_optim_wrapper(model, cfg.optim_wrapper))
     assert 0 < losses['loss'] < 10
