@@ -27,15 +27,11 @@ model = dict(
         pseudo_labeler=dict(type='PrototypePseudoLabeler'),
         loss_erda=dict(type='ERDALoss')))
 
-load = [
+train_pipeline = [
     dict(type='LoadPointsFromFile', coord_type='DEPTH', use_color=True, load_dim=6, use_dim=6),
     dict(type='LoadAnnotations3D', with_bbox_3d=False, with_label_3d=False, with_seg_3d=True),
-]
-train_pipeline = [
-    *load,
     dict(type='PointSegClassMapping'),
     dict(type='GridSubsample', voxel_size=voxel_size),
-    dict(type='CenterPoints'),
     dict(type='RegularPointSample', num_points=num_points),
     dict(type='RandomFlip3D', sync_2d=False, flip_ratio_bev_horizontal=0.5, flip_ratio_bev_vertical=0.5),
     dict(
@@ -47,12 +43,6 @@ train_pipeline = [
     dict(type='NormalizePointsColor', color_mean=None),
     dict(type='Pack3DDetInputs', keys=['points', 'pts_semantic_mask'])
 ]
-test_pipeline = [
-    *load,
-    dict(type='CenterPoints'),
-    dict(type='NormalizePointsColor', color_mean=None),
-    dict(type='Pack3DDetInputs', keys=['points'])
-]
 train_dataloader = dict(
     batch_size=3,
     num_workers=8,
@@ -62,20 +52,6 @@ train_dataloader = dict(
         type='WeakLabelDataset',
         budget=dict(type='RatioBudget', ratio=0.01, base=dict(voxel_size=voxel_size)),
         dataset=dict(_base_.train_dataloader.dataset, pipeline=train_pipeline)))
-val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
-test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
-tta_model = dict(type='Seg3DTTAModel')
-tta_pipeline = [
-    *load,
-    dict(type='CenterPoints'),
-    dict(type='NormalizePointsColor', color_mean=None),
-    dict(
-        type='TestTimeAug',
-        transforms=[[
-            dict(type='GlobalRotScaleTrans', rot_range=[0.785398 * turn] * 2, scale_ratio_range=[1, 1],
-                 translation_std=[0] * 3) for turn in range(8)
-        ], [dict(type='Pack3DDetInputs', keys=['points', 'pts_semantic_mask'])]])
-]
 
 max_iters = 51_000  # 3000 times the 204 rooms, in batches of 12
 optim_wrapper = dict(

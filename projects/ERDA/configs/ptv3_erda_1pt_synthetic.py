@@ -29,9 +29,8 @@ train_dataloader = dict(
             pipeline=[
                 *pipeline[:3],
                 dict(type='GridSubsample', voxel_size=voxel_size),
-                dict(type='CenterPoints'),
                 dict(type='RegularPointSample', num_points=num_points),
-                *pipeline[6:]
+                *pipeline[5:]
             ])))
 val_dataloader = dict(dataset=dict(data_root=data_root))
 test_dataloader = dict(dataset=dict(data_root=data_root))

@@ -1,5 +1,4 @@
 """Scans as networks without voxels take them: on a grid, in regular samples, with neighbours, tested by votes."""
-from .center_points import CenterPoints
 from .grid_pyramid import GridPyramid, check_grids, grid_pyramid
 from .grid_subsample import GridSubsample
 from .neighbor_tables import GridNeighborTables, NeighborTables
@@ -10,7 +9,7 @@ from .votes import vote
 from .voting_segmentor import VotingSegmentor
 
 __all__ = [
-    'CenterPoints', 'GridNeighborTables', 'GridPyramid', 'GridSubsample', 'NeighborTables', 'PointPyramid',
-    'RegularPointSample', 'VotingSegmentor', 'check_grids', 'collated_pyramids', 'grid_pyramid', 'join_pyramids',
-    'least_seen', 'point_pyramid', 'pyramids_of_batch', 'regular_sample', 'vote'
+    'GridNeighborTables', 'GridPyramid', 'GridSubsample', 'NeighborTables', 'PointPyramid', 'RegularPointSample',
+    'VotingSegmentor', 'check_grids', 'collated_pyramids', 'grid_pyramid', 'join_pyramids', 'least_seen',
+    'point_pyramid', 'pyramids_of_batch', 'regular_sample', 'vote'
 ]
