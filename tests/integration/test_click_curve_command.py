@@ -5,7 +5,7 @@ import numpy as np
 from integration.command import run
 
 
-def test_a_table_with_propagated_labels_and_a_network(tmp_path):
+def test_tables_of_propagated_labels_and_of_networks(tmp_path):
     """The labels of the field answer; the network learns from those alone."""
     rng = np.random.default_rng(0)
     cloud = np.zeros(4000, dtype=[(name, float) for name in ('x', 'y', 'z')] + [('classification', np.uint8)])
@@ -16,9 +16,26 @@ def test_a_table_with_propagated_labels_and_a_network(tmp_path):
     np.save(tmp_path / 'a.npy', cloud)
     done = run('tools/prepare_data.py', 'folder', tmp_path, '--labels', 'classification')
     assert done.returncode == 0, done.stderr
-    done = run('tools/analysis_tools/click_curve.py', tmp_path, '--clicks', 20, '--seeds', 1, '--network', 2)
+    results = tmp_path / 'curves.jsonl'
+    call = ('tools/analysis_tools/click_curve.py', tmp_path, '--clicks', 20, '--seeds', 1, '--network', 2,
+            '--results', results)
+    done = run(*call)
     assert done.returncode == 0, done.stderr
-    header, row = [line for line in done.stdout.splitlines() if line.startswith('|') and '---' not in line]
-    assert header.count('mIoU') == 3 and 'network, 2 steps: right, %' in header
-    figures = [float(value) for value in re.findall(r'([\d.]+) ± 0.0', row)]
-    assert len(figures) == 6 and figures[0] > 95 and figures[:2] == figures[2:4] and figures[4] < 100
+    (header, propagated), (_, network) = tables(done.stdout)
+    assert header.count('right, %') == 3 and 'by entropy: right, %' in header
+    assert len(propagated) == len(network) == 6
+    assert propagated[0] > 95 and propagated[:2] == propagated[2:4] == propagated[4:]  # of 20 points all are by place
+    assert network != propagated
+
+    kept = results.read_text()
+    assert len(kept.splitlines()) == 3
+    again = run(*call)
+    assert again.returncode == 0 and tables(again.stdout) == tables(done.stdout)
+    assert results.read_text() == kept
+
+
+def tables(printed):
+    """Headers of the tables, and the means in their only rows."""
+    lines = [line for line in printed.splitlines() if line.startswith('|') and '---' not in line]
+    return [(header, [float(value) for value in re.findall(r'([\d.]+) ± 0.0', row)])
+            for header, row in zip(lines[::2], lines[1::2])]

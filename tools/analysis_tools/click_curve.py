@@ -2,18 +2,19 @@
 """How far clicks carry: python tools/analysis_tools/click_curve.py FOLDER.
 
 FOLDER has erda.yaml with a label field. In place of a person it answers the points that tools/label.py would suggest,
-all by place, or by the doubt of the propagated labels from the fiftieth on. A table compares the propagated labels with
-the field, over the points of all training files. With --network STEPS it also compares the labels of networks, each
-trained on so many points, which are asked for where the one before is unsure.
+all by place, or from the fiftieth on where the propagated labels are in doubt. A table compares the propagated labels
+with the field, over the points of all training files. With --network STEPS a second table has networks, each trained on
+so many points, and points are also asked for where the network before is unsure (by entropy).
 """
 import argparse
 import csv
+import json
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Dict, List, Mapping, Sequence
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
 from erda.command_start import stop
 
@@ -26,6 +27,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--seeds', type=int, default=3, help='how often, each with other points (default: %(default)s)')
     parser.add_argument('--network', type=int, metavar='STEPS',
                         help='train the config of FOLDER for so many steps at each number of points, too')
+    parser.add_argument('--results', type=Path, metavar='FILE',
+                        help='keep each finished curve in FILE, and do not compute again what is in it')
     return parser.parse_args()
 
 
@@ -47,48 +50,55 @@ from erda.labelling.session import BY_PLACE
 from erda.labelling.shown_cloud import ShownCloud, read_shown
 from erda.labelling.suggestions import AT_A_TIME, candidates_of, suggest_next
 
-
-def confusions(shown: ShownCloud, truth: np.ndarray, num_classes: int, by_doubt: bool, clicks: Sequence[int],
-               seed: int) -> Dict[int, np.ndarray]:
-    """Confusion matrix ``[K, K + 1]`` of the propagated labels, the last column for none, after so many points."""
-    candidates, live = candidates_of(shown), LivePropagation(shown)
-    asked: List[int] = []
-    result, found = None, {}
-    for count in sorted({*clicks, *range(AT_A_TIME, max(clicks), AT_A_TIME)}):
-        doubt = 1 - result.confidence[candidates.index] if by_doubt and result and len(asked) >= BY_PLACE else None
-        answered = shown.cloud.xyz[np.array(asked, dtype=np.int64)]
-        asked += [point.index for point in suggest_next(candidates, answered, doubt, count - len(asked), seed)]
-        if not by_doubt and count not in clicks:
-            continue  # nobody needs the labels
-        rows = np.array(sorted(row for row in asked if truth[row] < num_classes), dtype=np.int64)
-        result = live.propagate(rows, truth[rows])
-        if count in clicks:
-            found[count] = confusion_of(result.label, truth, num_classes)
-    return found
+PLACE, DOUBT, ENTROPY = ASKED_BY = 'place', 'doubt', 'entropy'
 
 
-def network_confusions(files: Mapping[str, ShownCloud], truth: Mapping[str, np.ndarray], description: Description,
-                       clicks: Sequence[int], steps: int, seed: int) -> Dict[int, np.ndarray]:
-    """As :func:`confusions`, of all files: what a network says that was trained on so many points of each of them."""
+class Curve(NamedTuple):
+    """Confusion matrices ``[K, K + 1]`` over all files, the last column for no label, by the number of points."""
+    propagated: Dict[int, np.ndarray]
+    network: Dict[int, np.ndarray]
+
+
+def curve(asked_by: str, files: Mapping[str, ShownCloud], truth: Mapping[str, np.ndarray], description: Description,
+          clicks: Sequence[int], steps: Optional[int], seed: int) -> Curve:
+    """Propagated labels, and those of a network with ``steps``, from points asked for in one of ``ASKED_BY``."""
+    num_classes = len(description.classes)
     candidates = {name: candidates_of(shown) for name, shown in files.items()}
+    propagations = {name: LivePropagation(shown) for name, shown in files.items()}
     asked: Dict[str, List[int]] = {name: [] for name in files}
     doubt: Dict[str, np.ndarray] = {}
-    found = {}
+    found = Curve({}, {})
     with tempfile.TemporaryDirectory() as temporary:
         config = folder_of_clicks(description, Path(temporary))
-        for count in sorted(clicks):
+        for count in sorted({*clicks, *range(AT_A_TIME, max(clicks), AT_A_TIME)}):
             for name, shown in files.items():
                 answered = shown.cloud.xyz[np.array(asked[name], dtype=np.int64)]
                 asked[name] += [point.index for point in suggest_next(
-                    candidates[name], answered, doubt.get(name), count - len(asked[name]), seed)]
+                    candidates[name], answered, doubt.get(name) if len(asked[name]) >= BY_PLACE else None,
+                    count - len(asked[name]), seed)]
+                if asked_by != DOUBT and count not in clicks:
+                    continue  # nobody needs the labels
+                rows = np.array(sorted(row for row in asked[name] if truth[name][row] < num_classes), dtype=np.int64)
+                result = propagations[name].propagate(rows, truth[name][rows])
+                if asked_by == DOUBT:
+                    doubt[name] = 1 - result.confidence[candidates[name].index]
+                if count in clicks:
+                    add(found.propagated, count, confusion_of(result.label, truth[name], num_classes))
+            if count not in clicks or steps is None:
+                continue
             write_clicks(config.with_name('clicks.csv'), asked, truth, list(description.classes))
             network = train(config, Path(temporary, f'{count}_points'), steps, seed)
-            found[count] = np.zeros((len(description.classes), len(description.classes) + 1), dtype=np.int64)
             for name, shown in files.items():
                 predicted = network.predict(shown, description.columns)
-                doubt[name] = predicted.entropy[candidates[name].index]
-                found[count] += confusion_of(predicted.label, truth[name], len(description.classes))
+                if asked_by == ENTROPY:
+                    doubt[name] = predicted.entropy[candidates[name].index]
+                add(found.network, count, confusion_of(predicted.label, truth[name], num_classes))
     return found
+
+
+def add(sums: Dict[int, np.ndarray], count: int, confusion: np.ndarray) -> None:
+    """Add to the matrix of this number of points."""
+    sums[count] = sums.get(count, 0) + confusion
 
 
 def folder_of_clicks(description: Description, folder: Path) -> Path:
@@ -129,6 +139,25 @@ def confusion_of(label: np.ndarray, truth: np.ndarray, num_classes: int) -> np.n
         num_classes, num_classes + 1)
 
 
+def stored(path: Optional[Path], key: Mapping[str, Any]) -> Optional[Curve]:
+    """The curve that an earlier call has put into a file."""
+    lines = path.read_text().splitlines() if path and path.exists() else []
+    for entry in map(json.loads, lines):
+        if all(entry[name] == value for name, value in key.items()):
+            return Curve(*({int(count): np.array(confusion) for count, confusion in entry[labels].items()}
+                           for labels in Curve._fields))
+    return None
+
+
+def store(path: Optional[Path], key: Mapping[str, Any], of_key: Curve) -> None:
+    """Put a curve into a file, unless it is there."""
+    if path and stored(path, key) is None:
+        entry = {**key, **{labels: {count: confusion.tolist() for count, confusion in getattr(of_key, labels).items()}
+                           for labels in Curve._fields}}
+        with path.open('a') as results:
+            results.write(json.dumps(entry) + '\n')
+
+
 def scores(confusion: np.ndarray) -> np.ndarray:
     """Share of the points that are right, and mIoU of the classes that occur, in percent."""
     right, square = np.diag(confusion), confusion[:, :-1]
@@ -151,27 +180,24 @@ def main(args: argparse.Namespace) -> None:
         truth = {name: labels_of_cloud(shown.cloud, description, shown.path) for name, shown in files.items()}
     except DataError as error:
         stop(str(error))
-    runs = [(by_doubt, seed, name) for by_doubt in (False, True) for seed in range(args.seeds) for name in files]
-    sums: Dict[tuple, np.ndarray] = {}  # by the way of asking, the number of points and the seed
-    for by_doubt, seed, name in track(runs, 'files'):
-        for count, confusion in confusions(files[name], truth[name], len(description.classes), by_doubt, args.clicks,
-                                           seed).items():
-            key = by_doubt, count, seed
-            sums[key] = sums.get(key, np.zeros_like(confusion)) + confusion
-    ways = {False: 'by place', True: 'by doubt'}
-    if args.network is not None:
-        ways['network'] = f'network, {args.network} steps'
-        for seed in track(range(args.seeds), 'trainings'):
-            of_seed = network_confusions(files, truth, description, args.clicks, args.network, seed)
-            sums.update((('network', count, seed), confusion) for count, confusion in of_seed.items())
-    rows = [['points of a file', *(column for way in ways.values() for column in (f'{way}: right, %', 'mIoU'))]]
-    for count in args.clicks:
-        row = [str(count)]
-        for way in ways:
-            values = np.array([scores(sums[way, count, seed]) for seed in range(args.seeds)])
-            row += [f'{mean:.1f} ± {spread:.1f}' for mean, spread in zip(values.mean(axis=0), values.std(axis=0))]
-        rows.append(row)
-    print_table(rows, f'{len(files)} files, {args.seeds} seeds', markdown=True)
+    ways = ASKED_BY if args.network is not None else ASKED_BY[:2]
+    cells = [(way, seed) for seed in range(args.seeds) for way in ways]
+    curves = {}
+    for way, seed in track(cells, 'curves'):
+        key = dict(asked_by=way, seed=seed, clicks=args.clicks, network_steps=args.network)
+        curves[way, seed] = stored(args.results, key) or curve(way, files, truth, description, args.clicks,
+                                                               args.network, seed)
+        store(args.results, key, curves[way, seed])
+    for title, labels in zip(('propagated labels', f'a network, {args.network} steps'), Curve._fields):
+        if labels == 'network' and args.network is None:
+            continue
+        rows = [['points of a file', *(column for way in ways for column in (f'by {way}: right, %', 'mIoU'))]]
+        for count in args.clicks:
+            values = np.array([[scores(getattr(curves[way, seed], labels)[count]) for seed in range(args.seeds)]
+                               for way in ways])
+            rows.append([str(count), *(f'{mean:.1f} ± {spread:.1f}' for mean, spread in zip(
+                values.mean(axis=1).ravel(), values.std(axis=1).ravel()))])
+        print_table(rows, f'{title}: {len(files)} files, {args.seeds} seeds', markdown=True)
 
 
 if __name__ == '__main__':
