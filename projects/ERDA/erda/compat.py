@@ -159,3 +159,23 @@ def train_on_several_cpus() -> None:
         return wrap_model(self, model_wrapper_cfg, model)
 
     mmengine.dist.utils._init_dist_pytorch, Runner.wrap_model = init_dist, wrap
+
+
+def slide_over_small_scans() -> None:
+    """Lets the sliding windows of ``EncoderDecoder3D`` see a scan that is smaller than a window.
+
+    Until mmdet3d does so (1.4.0 makes no window and fails). The scan gets one point more, below its lower corner,
+    because the upper one takes part in normalised coordinates.
+    """
+    from mmdet3d.models import EncoderDecoder3D  # after the portable kernels
+
+    slide = EncoderDecoder3D.slide_inference
+
+    def with_a_corner(self: Any, point: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+        low, high = point[:, :2].amin(dim=0), point[:, :2].amax(dim=0)
+        corner = point[:1].clone()
+        corner[:, :2] = torch.minimum(low, high - self.test_cfg.block_size)
+        small = bool((corner[:, :2] < low).any())
+        return slide(self, torch.cat([point, corner]) if small else point, *args, **kwargs)[:, :len(point)]
+
+    EncoderDecoder3D.slide_inference = with_a_corner

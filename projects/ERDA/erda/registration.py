@@ -4,6 +4,7 @@ from .compat import (
     find_configs_of_erda,
     format_config_once,
     load_weights_only,
+    slide_over_small_scans,
     store_one_cycle_without_method,
     store_plain_values,
     train_on_several_cpus,
@@ -37,3 +38,4 @@ with libraries_on_first_use():
     from .zoo.checkpoint_file import register_checkpoint_loaders
 
 register_checkpoint_loaders()
+slide_over_small_scans()

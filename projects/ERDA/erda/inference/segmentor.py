@@ -93,12 +93,9 @@ class Segmentor:
         return probabilities.mean(dim=0).cpu().numpy()
 
     def _predict(self, points: Tensor) -> Tensor:
-        count, test_cfg = len(points), self.model.test_cfg or {}
-        if test_cfg.get('mode') == 'slide':
-            points = _widen(points, test_cfg['block_size'])
         with torch.autocast(self.device.type, torch.bfloat16 if self.device.type == 'cpu' else torch.float16, self.amp):
             sample, = self.model.test_step(dict(inputs=dict(points=[points]), data_samples=[Det3DDataSample()]))
-        logits = sample.pts_seg_logits.pts_seg_logits[:, :count].T.float()
+        logits = sample.pts_seg_logits.pts_seg_logits.T.float()
         if logits.isnan().any():
             raise InferenceError('the network gives NaN for some points: its weights are broken, or its inputs far '
                                  'from those of training')
@@ -115,16 +112,3 @@ def _with_features(sparse: Any, features: Tensor) -> Any:
         return sparse.replace_feature(features)
     sparse.features = features  # mmcv's own class
     return sparse
-
-
-def _widen(points: Tensor, window: float) -> Tensor:
-    """One point more on each axis of a cloud too small for a sliding window, which then makes no window at all.
-
-    It goes below the cloud's lower corner, because the upper one takes part in normalised coordinates.
-    """
-    low, high = points[:, :2].amin(dim=0), points[:, :2].amax(dim=0)
-    if (high - low >= window).all():
-        return points
-    corner = points[:1].clone()
-    corner[:, :2] = torch.minimum(low, high - window)
-    return torch.cat([points, corner])
