@@ -19,6 +19,7 @@ from integration.command import run, start
 from mmdet3d.registry import MODELS
 
 from erda.config import load_config
+from erda.labelling.live_propagation import LivePropagation
 from erda.labelling.network import Network
 from erda.labelling.shown_cloud import read_shown
 from erda.labelling.undescribed_folder import describe_folder
@@ -201,6 +202,14 @@ def test_a_network_colours_the_points_and_says_where_to_look(house, tmp_path, br
             page.get_by_text(f'Point {number} of 20').wait_for()
             page.keyboard.press('c')
         page.get_by_text('Point 4 of 20').wait_for()
+        rows = np.arange(0, 4000, 100)  # the last quarter is the roof
+        clicks = ''.join(f'a.npy,{row},{"ground" if row < 3000 else "roof"}\n' for row in rows)
+        (house / 'clicks/round_2.csv').write_text(f'file,index,class\n{clicks}')
+        along = LivePropagation(read_shown(house / 'a.npy')).propagate(rows, (rows >= 3000).astype(np.int64))
+        counts = np.bincount(predicted.with_clicks(along, 0.5).label)
+        assert (counts != np.bincount(predicted.label)).all()
+        for count in counts:
+            page.get_by_text(f'{count:,}', exact=True).wait_for()
     asked = predicted.entropy[[index for index, _ in labels_in(house)]]
     assert len(asked) == 3 and (asked > np.quantile(predicted.entropy, 0.7)).all()
 

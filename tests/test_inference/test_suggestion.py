@@ -6,10 +6,11 @@ from test_inference.random_segmentor import CYLINDER, MINKUNET, POINTNET, scan, 
 from erda.clouds.cloud_files import read_point_cloud
 from erda.files.data_error import DataError
 from erda.inference.block_prediction import BlockLayout
-from erda.inference.candidate_features import candidate_features
+from erda.inference.candidate_features import PointPredictions, candidate_features
 from erda.inference.errors import InferenceError
 from erda.inference.suggestion import labels_in_files, name_files, read_candidates, suggest_points
 from erda.weak_labels.click_labels import Click, ClickError
+from erda.weak_labels.label_propagation import PropagatedLabels
 from erda.weak_labels.point_suggestion import Candidates
 
 
@@ -119,3 +120,13 @@ def test_answers_from_the_labels_of_files(tmp_path):
     (tmp_path / 'erda.yaml').write_text('{classes: {wall: [], roof: []}, clicks: c.csv}')
     with pytest.raises(InferenceError, match='names no label_field'):
         labels_in_files(points, {'a.csv': tmp_path / 'a.csv'}, tmp_path)
+
+
+def test_predictions_with_clicks():
+    network = PointPredictions(np.array([[0.6, 0.4], [0.6, 0.4], [0.5, 0.5]], dtype=np.float32))
+    assert network.label.tolist() == [0, 0, 0]
+    np.testing.assert_allclose(network.entropy, [0.673, 0.673, np.log(2)], atol=1e-3)
+    clicks = PropagatedLabels(np.array([1, -1, 1]), np.array([0.9, 0, 0.8], dtype=np.float32), np.zeros(3))
+    both = network.with_clicks(clicks, exponent=0.5)
+    np.testing.assert_allclose(both.probabilities, [[1 / 3, 2 / 3], [0.6, 0.4], [1 / 3, 2 / 3]], atol=1e-6)
+    assert both.label.tolist() == [1, 0, 1]

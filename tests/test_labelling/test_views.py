@@ -38,7 +38,9 @@ def test_every_view(session):
     session.result = LivePropagation(shown).propagate(*session.labelled_rows())
     propagated = view(session, shown, 'propagated').colours
     assert tuple(propagated[3]) == tuple(palette[1]) and not (propagated == NO_LABEL).all()
-    session.predictions = PointPredictions(np.arange(60) % 2, np.linspace(0, np.log(2), 60))
+    share = np.linspace(0.5, 0.9, 60)
+    share = np.where(np.arange(60) % 2, share, 1 - share)
+    session.predictions = PointPredictions(np.stack([1 - share, share], axis=1).astype(np.float32))
     assert view_names(session, shown)[5:7] == ['prediction', 'entropy']
     assert tuple(view(session, shown, 'prediction').colours[1]) == tuple(palette[1])
     assert '0.693147' in view(session, shown, 'entropy').legend

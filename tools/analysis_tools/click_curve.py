@@ -3,8 +3,8 @@
 
 FOLDER has erda.yaml with a label field. In place of a person it answers the points that tools/label.py would suggest,
 all by place, or from the fiftieth on where the propagated labels are in doubt. A table compares the propagated labels
-with the field, over the points of all training files. With --network STEPS a second table has networks, each trained on
-so many points, and points are also asked for where the network before is unsure (by entropy).
+with the field, over the points of all training files. With --network STEPS others have networks, each trained on so
+many points, alone and with the clicks. Then points are also asked for where the network before is unsure (by entropy).
 """
 import argparse
 import csv
@@ -49,6 +49,7 @@ from erda.labelling.network import Network
 from erda.labelling.session import BY_PLACE
 from erda.labelling.shown_cloud import ShownCloud, read_shown
 from erda.labelling.suggestions import AT_A_TIME, candidates_of, suggest_next
+from erda.weak_labels.label_propagation import PropagatedLabels
 
 PLACE, DOUBT, ENTROPY = ASKED_BY = 'place', 'doubt', 'entropy'
 
@@ -57,17 +58,19 @@ class Curve(NamedTuple):
     """Confusion matrices ``[K, K + 1]`` over all files, the last column for no label, by the number of points."""
     propagated: Dict[int, np.ndarray]
     network: Dict[int, np.ndarray]
+    both: Dict[int, np.ndarray]
 
 
 def curve(asked_by: str, files: Mapping[str, ShownCloud], truth: Mapping[str, np.ndarray], description: Description,
           clicks: Sequence[int], steps: Optional[int], seed: int) -> Curve:
-    """Propagated labels, and those of a network with ``steps``, from points asked for in one of ``ASKED_BY``."""
+    """Labels from points asked for in one of ``ASKED_BY``: propagated, of a network with ``steps``, and of both."""
     num_classes = len(description.classes)
     candidates = {name: candidates_of(shown) for name, shown in files.items()}
     propagations = {name: LivePropagation(shown) for name, shown in files.items()}
     asked: Dict[str, List[int]] = {name: [] for name in files}
     doubt: Dict[str, np.ndarray] = {}
-    found = Curve({}, {})
+    found = Curve({}, {}, {})
+    results: Dict[str, PropagatedLabels] = {}
     with tempfile.TemporaryDirectory() as temporary:
         config = folder_of_clicks(description, Path(temporary))
         for count in sorted({*clicks, *range(AT_A_TIME, max(clicks), AT_A_TIME)}):
@@ -79,20 +82,22 @@ def curve(asked_by: str, files: Mapping[str, ShownCloud], truth: Mapping[str, np
                 if asked_by != DOUBT and count not in clicks:
                     continue  # nobody needs the labels
                 rows = np.array(sorted(row for row in asked[name] if truth[name][row] < num_classes), dtype=np.int64)
-                result = propagations[name].propagate(rows, truth[name][rows])
+                results[name] = propagations[name].propagate(rows, truth[name][rows])
                 if asked_by == DOUBT:
-                    doubt[name] = 1 - result.confidence[candidates[name].index]
+                    doubt[name] = 1 - results[name].confidence[candidates[name].index]
                 if count in clicks:
-                    add(found.propagated, count, confusion_of(result.label, truth[name], num_classes))
+                    add(found.propagated, count, confusion_of(results[name].label, truth[name], num_classes))
             if count not in clicks or steps is None:
                 continue
             write_clicks(config.with_name('clicks.csv'), asked, truth, list(description.classes))
             network = train(config, Path(temporary, f'{count}_points'), steps, seed)
             for name, shown in files.items():
                 predicted = network.predict(shown, description.columns)
+                both = predicted.with_clicks(results[name], network.prior_exponent)
                 if asked_by == ENTROPY:
-                    doubt[name] = predicted.entropy[candidates[name].index]
+                    doubt[name] = both.entropy[candidates[name].index]
                 add(found.network, count, confusion_of(predicted.label, truth[name], num_classes))
+                add(found.both, count, confusion_of(both.label, truth[name], num_classes))
     return found
 
 
@@ -188,8 +193,9 @@ def main(args: argparse.Namespace) -> None:
         curves[way, seed] = stored(args.results, key) or curve(way, files, truth, description, args.clicks,
                                                                args.network, seed)
         store(args.results, key, curves[way, seed])
-    for title, labels in zip(('propagated labels', f'a network, {args.network} steps'), Curve._fields):
-        if labels == 'network' and args.network is None:
+    network = f'a network, {args.network} steps'
+    for title, labels in zip(('propagated labels', network, f'{network}, and the clicks'), Curve._fields):
+        if labels != 'propagated' and args.network is None:
             continue
         rows = [['points of a file', *(column for way in ways for column in (f'by {way}: right, %', 'mIoU'))]]
         for count in args.clicks:

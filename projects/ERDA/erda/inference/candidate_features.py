@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Callable, Iterator, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
+from scipy.special import entr
 from torch import Tensor
 
 from ..clouds.cloud_files import iter_point_cloud
+from ..weak_labels.label_propagation import PropagatedLabels, weighted_by_prior
 from .block_prediction import plan_blocks
 from .errors import InferenceError
 from .segmentor import Segmentor
@@ -27,9 +29,22 @@ class CandidateFeatures(NamedTuple):
 
 
 class PointPredictions(NamedTuple):
-    """Of M points: the predicted classes ``[M]`` int64, and the entropies ``[M]`` float32 of their probabilities."""
-    label: np.ndarray
-    entropy: np.ndarray
+    """The probabilities ``[M, K]`` float32 of M points."""
+    probabilities: np.ndarray
+
+    @property
+    def label(self) -> np.ndarray:
+        """``[M]`` int64, the likeliest class."""
+        return self.probabilities.argmax(axis=1)
+
+    @property
+    def entropy(self) -> np.ndarray:
+        """``[M]`` float32, nats."""
+        return entr(self.probabilities).sum(axis=1)
+
+    def with_clicks(self, propagated: PropagatedLabels, exponent: float) -> 'PointPredictions':
+        """Times what clicks say about the same points, see :func:`weighted_by_prior`."""
+        return PointPredictions(weighted_by_prior(self.probabilities, propagated, exponent))
 
 
 def candidate_features(path: Path, index: np.ndarray, segmentor: Segmentor, chunk_points: int = 1_000_000,
@@ -54,7 +69,7 @@ def candidate_features(path: Path, index: np.ndarray, segmentor: Segmentor, chun
         if features is None:
             features = np.empty((len(index), of_block.shape[1]), dtype=np.float32)
         features[rows] = of_block.cpu().numpy()
-        entropy[rows] = _entropy(logits)
+        entropy[rows] = entr(logits.softmax(dim=1).cpu().numpy()).sum(axis=1)
     assert features is not None  # there is a point, and a block has it
     return CandidateFeatures(features, entropy)
 
@@ -62,11 +77,11 @@ def candidate_features(path: Path, index: np.ndarray, segmentor: Segmentor, chun
 def point_predictions(path: Path, index: np.ndarray, segmentor: Segmentor, chunk_points: int = 1_000_000,
                       advance: Advance = lambda points, total: None,
                       columns: Optional[Sequence[str]] = None) -> PointPredictions:
-    """Classes and uncertainty of points; arguments and errors are those of :func:`candidate_features`."""
-    result = PointPredictions(np.empty(len(index), dtype=np.int64), np.empty(len(index), dtype=np.float32))
+    """Probabilities of points; arguments and errors are those of :func:`candidate_features`."""
+    probabilities = np.empty((len(index), len(segmentor.inputs.classes)), dtype=np.float32)
     for rows, _, logits in _predict(path, index, segmentor, chunk_points, advance, columns):
-        result.label[rows], result.entropy[rows] = logits.argmax(dim=1).cpu().numpy(), _entropy(logits)
-    return result
+        probabilities[rows] = logits.softmax(dim=1).cpu().numpy()
+    return PointPredictions(probabilities)
 
 
 def _predict(path: Path, index: np.ndarray, segmentor: Segmentor, chunk_points: int, advance: Advance,
@@ -88,8 +103,3 @@ def _predict(path: Path, index: np.ndarray, segmentor: Segmentor, chunk_points: 
                 advance(plan.core_points, store.num_points)
         except InferenceError as error:
             raise InferenceError(f'{path}: {error}.') from error
-
-
-def _entropy(logits: Tensor) -> np.ndarray:
-    log = logits.log_softmax(dim=1)
-    return -(log.exp() * log).sum(dim=1).cpu().numpy()

@@ -1,10 +1,12 @@
 """A trained network that says what it takes the shown points for."""
+from functools import cached_property
 from typing import Optional, Sequence
 
 import torch
 
 from ..config import load_config
 from ..inference.candidate_features import PointPredictions, point_predictions
+from ..inference.label_file import AS_PREDICTED
 from ..inference.segmentor import Segmentor
 from .shown_cloud import ShownCloud
 
@@ -21,8 +23,13 @@ class Network:
         self.config, self.checkpoint = config, checkpoint
         self._segmentor: Optional[Segmentor] = None
 
+    @cached_property
+    def prior_exponent(self) -> float:
+        """How much clicks count beside it: as in its training, else as ``tools/infer.py --clicks`` has it."""
+        return load_config(self.config).model.decode_head.get('prior_exponent') or AS_PREDICTED.prior_exponent
+
     def predict(self, shown: ShownCloud, columns: Optional[Sequence[str]] = None) -> PointPredictions:
-        """Classes and entropies of the shown points.
+        """Probabilities of the shown points.
 
         Raises:
             ConfigError, InferenceError: if the config, the checkpoint or the file cannot be used.

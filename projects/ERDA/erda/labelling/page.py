@@ -18,7 +18,7 @@ from .session import Session
 from .shown_cloud import ShownCloud
 from .suggestions import candidates_of
 from .training_process import Trainings
-from .views import CONFIDENCE, LABEL, PROPAGATED, first_view, view, view_names
+from .views import CONFIDENCE, ENTROPY, LABEL, PREDICTION, PROPAGATED, first_view, view, view_names
 
 POLL_SECONDS = 1.0
 
@@ -43,6 +43,7 @@ class Page:
         if network is None and self._checkpoint is not None:
             network = Network(str(trainings.config), str(self._checkpoint))
         self._network = network
+        self._by_network: Optional[PointPredictions] = None  # without the clicks
         self._live: Optional[LivePropagation] = None
         self._brush: Optional[str] = None
         self._said, self._before_spread = '', ''
@@ -76,7 +77,7 @@ class Page:
             raise
         shown = self._session.shown
         assert shown is not None  # it is open
-        self._live, self._before_spread = None, ''
+        self._live, self._by_network, self._before_spread = None, None, ''
         self._panel.show_file(name)
         self._panel.show_views(view_names(self._session, shown), first_view(shown))
         drawn = view(self._session, shown, first_view(shown))
@@ -217,29 +218,36 @@ class Page:
         self._predicting.put(predict)
 
     def _show_predicted(self, shown: ShownCloud, predictions: PointPredictions) -> None:
-        self._session.predictions = predictions
+        self._by_network = self._session.predictions = predictions
         self._panel.show_views(view_names(self._session, shown), self._panel.view)
         self._colour()
-        self._say('The network has labelled this file: colour it by prediction or entropy. Points are suggested where '
-                  'it is unsure.')
+        self._propagate()
+        self._say('The network has labelled this file, and your clicks count in it: colour it by prediction or entropy. '
+                  'Points are suggested where it is unsure.')
 
     def _propagate(self) -> None:
         """Let the labels travel, in the background."""
         shown, live, labelled = self._session.shown, self._live, self._session.labelled_rows()
+        network, predictions = self._network, self._by_network
         if live is None or shown is None:
             return
 
         def propagate() -> None:
             if self._background.is_last:  # of several changes only the last one counts
                 result = live.propagate(*labelled)
-                self._if_open(shown, lambda: self._show_propagated(result))
+                both = predictions
+                if network is not None and predictions is not None:
+                    both = predictions.with_clicks(result, network.prior_exponent)
+                self._if_open(shown, lambda: self._show_propagated(result, both))
 
         self._background.put(propagate)
 
-    def _show_propagated(self, result: PropagatedLabels) -> None:
+    def _show_propagated(self, result: PropagatedLabels, predictions: Optional[PointPredictions]) -> None:
         self._session.result = result
         self._panel.show_spread(result)
-        if self._panel.view in (PROPAGATED, CONFIDENCE):
+        if predictions is not None:
+            self._session.predictions = predictions
+        if self._panel.view in (PROPAGATED, CONFIDENCE, PREDICTION, ENTROPY):
             self._colour()
 
     def _poll(self) -> None:

@@ -43,7 +43,7 @@ class Session:
         queue: suggested points of the open file.
         candidates: what may be suggested of it, as soon as somebody has found them.
         result: propagated labels of the shown points, if there are any.
-        predictions: of a network, if there are any.
+        predictions: of a network, times what the clicks say, if there is one.
 
     Raises:
         DataError: if the description cannot be used.
