@@ -222,7 +222,7 @@ class Page:
         self._panel.show_views(view_names(self._session, shown), self._panel.view)
         self._colour()
         self._propagate()
-        self._say('The network has labelled this file, and your clicks count in it: colour it by prediction or entropy. '
+        self._say('The network has labelled this file, together with your clicks: colour it by prediction or entropy. '
                   'Points are suggested where it is unsure.')
 
     def _propagate(self) -> None:
