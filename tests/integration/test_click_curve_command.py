@@ -21,11 +21,11 @@ def test_tables_of_propagated_labels_and_of_networks(tmp_path):
             '--results', results)
     done = run(*call)
     assert done.returncode == 0, done.stderr
-    (header, propagated), (_, network) = tables(done.stdout)
+    (header, propagated), (_, network), (_, both) = tables(done.stdout)
     assert header.count('right, %') == 3 and 'by entropy: right, %' in header
-    assert len(propagated) == len(network) == 6
+    assert len(propagated) == len(network) == len(both) == 6
     assert propagated[0] > 95 and propagated[:2] == propagated[2:4] == propagated[4:]  # of 20 points all are by place
-    assert network != propagated
+    assert network != propagated and all(high > low for high, low in zip(both, network))
 
     kept = results.read_text()
     assert len(kept.splitlines()) == 3
