@@ -42,6 +42,7 @@ import erda.registration  # noqa: F401  Installs what mmdet3d lacks here.
 from erda.clouds.description import CONFIG, DESCRIPTION, Description, read_description
 from erda.clouds.folder_dataset import labels_of_cloud
 from erda.command_line import print_table
+from erda.evaluation.confusion_metric import confusion_matrix, segmentation_scores
 from erda.files.data_error import DataError
 from erda.files.progress import track
 from erda.labelling.live_propagation import LivePropagation
@@ -86,7 +87,8 @@ def curve(asked_by: str, files: Mapping[str, ShownCloud], truth: Mapping[str, np
                 if asked_by == DOUBT:
                     doubt[name] = 1 - results[name].confidence[candidates[name].index]
                 if count in clicks:
-                    add(found.propagated, count, confusion_of(results[name].label, truth[name], num_classes))
+                    add(found.propagated, count,
+                        confusion_matrix(results[name].label, truth[name], num_classes, num_classes))
             if count not in clicks or steps is None:
                 continue
             write_clicks(config.with_name('clicks.csv'), asked, truth, list(description.classes))
@@ -96,8 +98,8 @@ def curve(asked_by: str, files: Mapping[str, ShownCloud], truth: Mapping[str, np
                 both = predicted.with_clicks(results[name], network.prior_exponent)
                 if asked_by == ENTROPY:
                     doubt[name] = both.entropy[candidates[name].index]
-                add(found.network, count, confusion_of(predicted.label, truth[name], num_classes))
-                add(found.both, count, confusion_of(both.label, truth[name], num_classes))
+                add(found.network, count, confusion_matrix(predicted.label, truth[name], num_classes, num_classes))
+                add(found.both, count, confusion_matrix(both.label, truth[name], num_classes, num_classes))
     return found
 
 
@@ -136,14 +138,6 @@ def train(config: Path, work_dir: Path, steps: int, seed: int) -> Network:
     return Network(str(config), str(work_dir / f'iter_{steps}.pth'))
 
 
-def confusion_of(label: np.ndarray, truth: np.ndarray, num_classes: int) -> np.ndarray:
-    """Confusion matrix ``[K, K + 1]``, the last column for points without a label, of the points that have a class."""
-    known = truth < num_classes
-    label = np.where(label < 0, num_classes, label)[known]
-    return np.bincount(truth[known] * (num_classes + 1) + label, minlength=num_classes * (num_classes + 1)).reshape(
-        num_classes, num_classes + 1)
-
-
 def stored(path: Optional[Path], key: Mapping[str, Any]) -> Optional[Curve]:
     """The curve that an earlier call has put into a file."""
     lines = path.read_text().splitlines() if path and path.exists() else []
@@ -165,9 +159,8 @@ def store(path: Optional[Path], key: Mapping[str, Any], of_key: Curve) -> None:
 
 def scores(confusion: np.ndarray) -> np.ndarray:
     """Share of the points that are right, and mIoU of the classes that occur, in percent."""
-    right, square = np.diag(confusion), confusion[:, :-1]
-    union = confusion.sum(axis=1) + square.sum(axis=0) - right
-    return 100 * np.array([right.sum() / confusion.sum(), (right / np.maximum(union, 1))[confusion.any(axis=1)].mean()])
+    of_matrix = segmentation_scores(confusion)
+    return 100 * np.array([of_matrix.overall_accuracy, of_matrix.miou])
 
 
 def read_files(description: Description) -> Dict[str, ShownCloud]:
