@@ -1,5 +1,7 @@
 """What the stock stack needs to run with current versions of torch; each entry says until when."""
+import atexit
 import os
+import time
 from pickle import UnpicklingError
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
@@ -149,6 +151,7 @@ def train_on_several_cpus() -> None:
             return init(backend, *args, **kwargs)
         kwargs.pop('init_backend', None)
         torch.distributed.init_process_group('gloo', **kwargs)
+        atexit.register(_end_gloo)
 
     def wrap(self: Runner, model_wrapper_cfg: Optional[dict], model: torch.nn.Module) -> torch.nn.Module:
         if self.distributed and get_device() == 'cpu':
@@ -159,6 +162,16 @@ def train_on_several_cpus() -> None:
         return wrap_model(self, model_wrapper_cfg, model)
 
     mmengine.dist.utils._init_dist_pytorch, Runner.wrap_model = init_dist, wrap
+
+
+def _end_gloo() -> None:
+    """Ends the threads of gloo while Python still runs.
+
+    Until torch does so (2.13 does not): a thread that gives back its last tensor after Python's end aborts the process.
+    """
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+        time.sleep(0.1)  # the wrapper of the model keeps the group; its threads get their turn here
 
 
 def slide_over_small_scans() -> None:
