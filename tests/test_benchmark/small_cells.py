@@ -70,3 +70,15 @@ def small_runs(folder: Path, cells: int = 1, config: str = CONFIG, **options) ->
     path.write_text(config)
     return make_runs([Cell('ours', '1%', seed, path, {**options, 'randomness.seed': seed}) for seed in range(cells)],
                      folder / 'work')
+
+
+def small_runs_tested_twice(folder: Path, cells: int = 1) -> List[CellRun]:
+    """Cells as of :func:`small_runs`, each before another one that tests its weights with another setting."""
+    path = folder / 'small.py'
+    path.write_text(CONFIG)
+    runs = []
+    for seed in range(cells):
+        trained = Cell('ours', '1%', seed, path, {'randomness.seed': seed})
+        options = {**trained.options, 'exponent': 0.5}
+        runs += [trained._replace(method='again', options=options, trained_as=trained), trained]
+    return make_runs(runs, folder / 'work')

@@ -5,10 +5,12 @@ import zipfile
 
 import pytest
 from mmengine.config import Config
-from test_benchmark.small_cells import CONFIG, small_runs
+from test_benchmark.small_cells import CONFIG, small_runs, small_runs_tested_twice
 
+from erda.benchmark import cells
 from erda.benchmark.cells import LOG, last_hidden_label_report, read_scalars, seconds_of_test, seconds_of_training
 from erda.benchmark.spec import SpecError
+from erda.evaluation.training_job import JobError
 
 
 def write_checkpoint(path, size=None):
@@ -86,6 +88,34 @@ def test_states_of_a_cell(tmp_path):
     assert run.state == 'to test' and run.commands(tmp_path) == [test]
     (run.folder / 'metrics.json').write_text('{}')
     assert run.state == 'finished' and run.commands(tmp_path) == []
+
+
+def test_weights_of_another_cell(tmp_path):
+    again, trained = small_runs_tested_twice(tmp_path)
+    assert (again.trained_as, again.training, trained.training) == (trained, trained, trained)
+    assert again.cfg.exponent == 0.5 and again.folder != trained.folder and again.last == trained.last
+    assert again.state == 'to test after ours, 1%, seed 0'
+    with pytest.raises(JobError, match='again, 1%, seed 0: there is no .*iter_6.pth, which ours, 1%, seed 0 ends with'):
+        again.commands(tmp_path)
+    trained.folder.mkdir(parents=True)
+    (test, ) = trained.commands(tmp_path)[1:]
+    write_checkpoint(trained.folder / 'iter_4.pth')
+    assert again.checkpoint is None, 'it is not the last one'
+    write_checkpoint(trained.last)
+    assert again.state == 'to test' and again.checkpoint == trained.last
+    again.folder.mkdir(parents=True)
+    (own_test, ) = again.commands(tmp_path)
+    assert own_test[1:3] == [str(again.config), str(trained.last)] and own_test[3:] != test[3:]
+    assert again.text.startswith(f'# The weights are those of ours, 1%, seed 0, {trained.key[-1]}.')
+    trained.config.write_text('of another config')
+    assert again.checkpoint is None
+
+
+def test_key_depends_on_the_weights(tmp_path):
+    again, trained = small_runs_tested_twice(tmp_path)
+    same, = cells.make_runs([again.cell._replace(trained_as=None)], tmp_path)
+    assert same.cfg._cfg_dict.to_dict() == again.cfg._cfg_dict.to_dict() and same.key[:3] == again.key[:3]
+    assert same.key != again.key, 'a training of its own is another result'
 
 
 @pytest.mark.parametrize('size', [0, 1, 500, 1100])

@@ -9,7 +9,7 @@ import signal
 import time
 
 import pytest
-from test_benchmark.small_cells import TRAIN, small_runs, write_tools
+from test_benchmark.small_cells import TRAIN, small_runs, small_runs_tested_twice, write_tools
 
 from erda.benchmark import runs as runs_module
 from erda.benchmark.results import append_result, read_results
@@ -91,6 +91,26 @@ def test_results_say_what_they_come_from(tmp_path):
     assert result.labels == [LabelCount('raw points', 1.0, 9.0)] and result.git_revision == 'unknown'
     assert 0 <= result.train_seconds < 60 and 0 <= result.test_seconds < 60 and result.threads == 1
     assert {'python', 'torch', 'mmengine', 'mmdet3d'} <= result.versions.keys()
+
+
+def test_one_training_tested_twice(tmp_path, capsys):
+    write_tools(tmp_path / 'tools')
+    runs = small_runs_tested_twice(tmp_path, cells=2)
+    assert run_all(tmp_path, runs) == []
+    results = read_results(tmp_path / 'work/results.jsonl')
+    assert results.keys() == {run.key for run in runs}
+    for again, trained in zip(runs[::2], runs[1::2]):
+        assert calls(again) == ['test of 6'] and len(calls(trained)) == 7
+        assert results[again.key].train_seconds == results[trained.key].train_seconds
+    assert run_all(tmp_path, runs) == [] and calls(runs[0]) == ['test of 6'], 'nothing is tested again'
+
+
+def test_a_failed_training_leaves_nothing_to_test(tmp_path):
+    write_tools(tmp_path / 'tools', train='raise SystemExit("no such data")')
+    runs = small_runs_tested_twice(tmp_path)
+    trained, again = run_all(tmp_path, runs)
+    assert 'no such data' in str(trained) and 'again, 1%, seed 0: there is no' in str(again)
+    assert calls(runs[0]) == []
 
 
 def test_lines_name_cell_step_and_time_left(tmp_path, capsys, monkeypatch):

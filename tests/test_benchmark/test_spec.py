@@ -53,6 +53,35 @@ def test_fragments(read, tmp_path):
         read(dict(SPEC, methods=methods, baseline=None))
 
 
+def test_trained_as(read, tmp_path):
+    methods = dict(
+        tested=dict(trained_as='trained', fragments=['a.py'], options={'c': 7}),
+        trained=dict(config='a.py', fragments=['b.py'], options={'c': 5, 'd': 6}, budgets=['1%']))
+    spec = read(dict(SPEC, methods=methods, baseline=None), folds={'north': {}, 'south': {}})
+    assert [(cell.method, cell.fold) for cell in choose_cells(spec, seeds=[1])] == [
+        ('tested', 'north'), ('tested', 'south'), ('trained', 'north'), ('trained', 'south')], 'as they are listed'
+    tested, trained = choose_cells(spec, methods=['tested'], seeds=[1])[1::2]
+    assert tested.trained_as == trained and trained.trained_as is None and trained.seed == 1
+    assert (tested.budget, tested.config) == ('1%', tmp_path / 'a.py')
+    assert tested.fragments == (tmp_path / 'b.py', tmp_path / 'a.py'), 'its own ones last'
+    assert (tested.options['c'], tested.options['d'], trained.options['c']) == (7, 6, 5)
+    assert len(choose_cells(spec, methods=['trained'])) == 4
+
+
+@pytest.mark.parametrize('method, message', [
+    (dict(trained_as='ours', config='a.py'), 'method again has trained_as and a config, .*: remove one'),
+    (dict(trained_as='theirs'), "method again: trained_as: 'theirs' is none of the methods that have a config"),
+    (dict(trained_as='again'), "trained_as: 'again' is none"),
+    (dict(trained_as=['ours']), 'is none of the methods'),
+    (dict(trained_as='ours', budgets=['0.1%']), 'method again: ours is not trained with the budget 0.1%'),
+    (dict(trained_as='ours', wrong=1), 'method again has the unknown key .wrong'),
+    (dict(trained_as='ours', fragments='a.py'), 'must be a list of config files'),
+])
+def test_trained_as_what_is_not_trained(read, method, message):
+    with pytest.raises(SpecError, match=message):
+        read(dict(SPEC, methods={**SPEC['methods'], 'again': method}))
+
+
 def test_folds(read):
     folds = {'north': {'a.b': 2}, 'south': {'a.b': 3, 'ratio': 9}}
     spec = read(dict(SPEC, folds=folds))

@@ -14,6 +14,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 from mmengine.config import Config
 
 from ..config import load_config, with_fragments
+from ..evaluation.training_job import JobError
 from ..files.whole_file import write_whole
 from .spec import Cell, SpecError
 
@@ -28,16 +29,23 @@ class CellRun(NamedTuple):
         cfg: merged config.
         text: the same as a file.
         folder: for logs, checkpoints and metrics.
+        trained_as: the run whose weights this one tests in place of a training of its own.
     """
     cell: Cell
     cfg: Config
     text: str
     folder: Path
+    trained_as: Optional['CellRun'] = None
 
     @property
     def key(self) -> tuple:
         """As of its result."""
         return self.cell.method, self.cell.budget, self.cell.seed, hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def training(self) -> 'CellRun':
+        """The run that trains the weights."""
+        return self.trained_as or self
 
     @property
     def epochs(self) -> Optional[int]:
@@ -57,11 +65,14 @@ class CellRun(NamedTuple):
     @property
     def last(self) -> Path:
         """The checkpoint at the end of the training."""
-        return self.folder / (f'epoch_{self.epochs}.pth' if self.epochs else f'iter_{self.cfg.train_cfg.max_iters}.pth')
+        name = f'epoch_{self.epochs}' if self.epochs else f'iter_{self.cfg.train_cfg.max_iters}'
+        return self.training.folder / f'{name}.pth'
 
     @property
     def checkpoint(self) -> Optional[Path]:
         """The latest one of this config that is complete, if there is any."""
+        if self.trained_as:
+            return self.last if self.trained_as.checkpoint == self.last else None
         if not self.is_of_this_config():
             return None
         paths = {int(match[1]): path for path in self.folder.glob('*.pth')
@@ -81,7 +92,7 @@ class CellRun(NamedTuple):
         if self.metrics:
             return 'finished'
         if self.checkpoint is None:
-            return 'to run'
+            return f'to test after {self.trained_as.cell.name}' if self.trained_as else 'to run'
         return 'to test' if self.checkpoint == self.last else f'to resume from {self.checkpoint.name}'
 
     def is_of_this_config(self) -> bool:
@@ -96,10 +107,16 @@ class CellRun(NamedTuple):
         Args:
             tools: folder of the commands.
             test_options: more arguments of the test.
+
+        Raises:
+            JobError: if another run trains the weights, and they are not there.
         """
         if self.metrics:
             return []
         checkpoint = self.checkpoint
+        if self.trained_as and not checkpoint:
+            raise JobError(f'{self.cell.name}: there is no {self.last}, which {self.trained_as.cell.name} ends '
+                           'with. Its training failed or is from another folder; in a new --work-dir both are run.')
         if not self.is_of_this_config():
             self._put_aside()
             self.config.parent.mkdir(parents=True)
@@ -125,6 +142,8 @@ class CellRun(NamedTuple):
 def make_runs(cells: Sequence[Cell], work_dir: Path) -> List[CellRun]:
     """The runs of cells, their configs merged.
 
+    A cell whose weights another one trains stands together with that one.
+
     Options are merged one after the other, as ``Config.merge_from_dict`` does it: a mapping into the one that is there,
     unless it has ``_delete_: true``. mmengine removes an old checkpoint before it writes the new one; so that a kill in
     between does not cost a whole training, at least two are kept.
@@ -134,8 +153,8 @@ def make_runs(cells: Sequence[Cell], work_dir: Path) -> List[CellRun]:
         SpecError: if options do not fit their config, or cannot be written to a file.
     """
     configs: Dict[Tuple[Path, ...], Config] = {}
-    runs = []
-    for cell in cells:
+    runs: Dict[Path, CellRun] = {}
+    for cell in sorted(cells, key=lambda cell: cell.trained_as is not None):
         files = (cell.config, *cell.fragments)
         if files not in configs:
             configs[files] = config_of_method(cell)
@@ -153,8 +172,10 @@ def make_runs(cells: Sequence[Cell], work_dir: Path) -> List[CellRun]:
             hook['max_keep_ckpts'] = 2
         for key in ('work_dir', 'launcher'):
             cfg.pop(key, None)
-        runs.append(CellRun(cell, cfg, _text(cell, cfg), work_dir / cell.folder))
-    return runs
+        training = runs[cell.trained_as.folder] if cell.trained_as else None
+        weights = f'# The weights are those of {training.cell.name}, {training.key[-1]}.\n' if training else ''
+        runs[cell.folder] = CellRun(cell, cfg, weights + _text(cell, cfg), work_dir / cell.folder, training)
+    return [runs[cell.folder] for cell in cells]
 
 
 def config_of_method(cell: Cell) -> Config:

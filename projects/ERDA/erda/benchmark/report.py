@@ -139,7 +139,7 @@ def _draw_predictions(path: Path, runs: Sequence[CellRun], budgets: Sequence[str
     """Of the first seed with the first budget; full supervision is left out."""
     shown: dict = {}
     for run in runs:
-        if run.cell.budget in budgets[:1] and run.last.is_file():
+        if run.cell.budget in budgets[:1] and not run.trained_as and run.last.is_file():
             shown.setdefault(run.cell.method, run)
     if shown:
         draw_comparison(path, {method: run.cfg for method, run in shown.items()},

@@ -49,10 +49,13 @@ class CellRunner:
 
         Returns: errors of those that failed.
         """
+        tests = [run for run in runs if run.trained_as]
+        if tests and len(tests) < len(runs):  # what is tested with the weights of others waits for them
+            return self.run([run for run in runs if not run.trained_as], at_once) + self.run(tests, at_once)
         jobs = [TrainingJob(run.cell.name, self._commands(run), run.folder / LOG, run.epochs or 1,
                             _kind(run.cell.method, run.cfg.train_cfg.get('max_iters'))) for run in runs]
         lengths = {run.cfg.train_cfg.get('max_iters') for run in runs}
-        known = {_kind(result.method, result.iterations): result.train_seconds + result.test_seconds
+        known = {_kind(result.method, result.iterations): result.test_seconds + result.train_seconds * (not tests)
                  for result in read_results(self.results).values()
                  if result.iterations in lengths and result.device == device_name()}
         gpus = visible_gpus()
@@ -92,7 +95,7 @@ class CellRunner:
             confusion=read_confusion(run.folder / 'metrics.json'),
             your_clouds=read_your_clouds(run.folder / 'metrics.json'),
             iterations=_iterations(run),
-            train_seconds=round(seconds_of_training(run.folder), 1),
+            train_seconds=round(seconds_of_training(run.training.folder), 1),
             test_seconds=round(seconds_of_test(run.folder), 1),
             device=device_name(),
             threads=1,

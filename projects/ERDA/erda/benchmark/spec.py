@@ -8,7 +8,7 @@ import yaml
 
 OWN_BUDGET = 'own'  # of methods that bring their labels with their config, such as full supervision
 SPEC_KEYS = ('title', 'prepare', 'seeds', 'options', 'folds', 'budgets', 'methods', 'baseline', 'classes', 'picture')
-METHOD_KEYS = ('config', 'fragments', 'options', 'budgets')
+METHOD_KEYS = ('config', 'trained_as', 'fragments', 'options', 'budgets')
 
 
 class SpecError(ValueError):
@@ -26,6 +26,7 @@ class Cell(NamedTuple):
         options: settings merged into it one after the other, dotted keys.
         fragments: files that it inherits beside the config, see :func:`erda.config.with_fragments`.
         fold: name of the fold, empty where the spec has none.
+        trained_as: the cell whose weights this one tests in place of a training of its own.
     """
     method: str
     budget: str
@@ -34,6 +35,7 @@ class Cell(NamedTuple):
     options: Dict[str, Any]
     fragments: Tuple[Path, ...] = ()
     fold: str = ''
+    trained_as: Optional['Cell'] = None
 
     @property
     def name(self) -> str:
@@ -101,6 +103,8 @@ def choose_cells(spec: BenchmarkSpec, methods: Optional[Sequence[str]] = None, b
                  seeds: Optional[Sequence[int]] = None) -> List[Cell]:
     """The cells of a spec with these methods, budgets and seeds; ``None`` stands for all.
 
+    A method that is trained as another one brings that one along.
+
     Raises:
         SpecError: if the spec has no such name, or none of its cells is left.
     """
@@ -112,7 +116,8 @@ def choose_cells(spec: BenchmarkSpec, methods: Optional[Sequence[str]] = None, b
         cells = [cell for cell in cells if wanted is None or getattr(cell, key) in wanted]
     if not cells:
         raise SpecError(f'{spec.name} has no cell with these methods, budgets and seeds.')
-    return cells
+    trained = [cell.trained_as for cell in cells]
+    return [cell for cell in spec.cells if cell in cells or cell in trained]
 
 
 def _spec(name: str, content: Any, root: Path) -> BenchmarkSpec:
@@ -131,15 +136,18 @@ def _spec(name: str, content: Any, root: Path) -> BenchmarkSpec:
                for budget, options in _named('budgets', content.get('budgets', {})).items()}
     folds = {fold: _options(f'fold {fold}', options)
              for fold, options in _named('folds', content.get('folds', {})).items()}
-    methods = _named('methods', content['methods'])
+    methods = {method: _with_training(method, settings, content['methods'])
+               for method, settings in _named('methods', content['methods']).items()}
     if OWN_BUDGET in budgets:
         raise SpecError(f'budgets: {OWN_BUDGET!r} is the name for methods without one of these; choose another.')
     if baseline is not None and baseline not in methods:
         raise SpecError(f'baseline: {baseline!r} is not one of the methods {list(methods)}.')
     general = _options('options', content.get('options'))
-    rows = [_method_cells(method, settings, general, folds or {'': {}}, budgets, seeds, root)
-            for method, settings in methods.items()]
-    cells = sorted(itertools.chain(*rows), key=lambda cell: seeds.index(cell.seed))
+    rows: List[Cell] = []
+    for method in sorted(methods, key=lambda method: 'trained_as' in methods[method]):
+        rows += _method_cells(method, methods[method], general, folds or {'': {}}, budgets, seeds, root, rows)
+    names = list(methods)
+    cells = sorted(rows, key=lambda cell: (seeds.index(cell.seed), names.index(cell.method)))
     folders: Dict[str, Cell] = {}
     for cell in cells:
         other = folders.setdefault(str(cell.folder).lower(), cell)  # some file systems do not tell a from A
@@ -150,12 +158,8 @@ def _spec(name: str, content: Any, root: Path) -> BenchmarkSpec:
 
 
 def _method_cells(method: str, settings: Any, general: dict, folds: Dict[str, dict], budgets: Dict[str, dict],
-                  seeds: List[int], root: Path) -> List[Cell]:
-    _check_keys(f'method {method}', settings, METHOD_KEYS, required=('config', ))
-    fragments = settings.get('fragments', [])
-    if not isinstance(fragments, list):
-        raise SpecError(f'method {method}: fragments {fragments!r} must be a list of config files.')
-    config, *fragments = (root / str(name) for name in (settings['config'], *fragments))
+                  seeds: List[int], root: Path, trained: Sequence[Cell]) -> List[Cell]:
+    config, *fragments = (root / str(name) for name in (settings['config'], *_fragments(method, settings)))
     for path in (config, *fragments):
         if not path.is_file():
             raise SpecError(f'method {method}: the config {path} does not exist.')
@@ -165,6 +169,7 @@ def _method_cells(method: str, settings: Any, general: dict, folds: Dict[str, di
                         'or [] for the labels of its own config.')
     own = _options(f'method {method}', settings.get('options'))
     cells = []
+    trainings = {(cell.method, cell.budget, cell.fold, cell.seed): cell for cell in trained}
     for budget, fold, seed in itertools.product(chosen or [OWN_BUDGET], folds, seeds):
         options = dict(general)
         for level in (folds[fold], budgets.get(budget, {}), own,
@@ -172,8 +177,37 @@ def _method_cells(method: str, settings: Any, general: dict, folds: Dict[str, di
             for key, value in level.items():
                 options.pop(key, None)  # so that it is merged where the last of them stands
                 options[key] = value
-        cells.append(Cell(method, budget, seed, config, options, tuple(fragments), fold))
+        training = trainings.get((settings.get('trained_as', ''), budget, fold, seed))
+        if 'trained_as' in settings and training is None:
+            raise SpecError(f'method {method}: {settings["trained_as"]} is not trained with the budget {budget}.')
+        cells.append(Cell(method, budget, seed, config, options, tuple(fragments), fold, training))
     return cells
+
+
+def _with_training(method: str, settings: Any, methods: Dict[str, Any]) -> Dict[str, Any]:
+    """Settings of a method, behind those of the method that it is trained as."""
+    if not isinstance(settings, dict) or 'trained_as' not in settings:
+        _check_keys(f'method {method}', settings, METHOD_KEYS, required=('config', ))
+        return settings
+    _check_keys(f'method {method}', settings, METHOD_KEYS, required=())
+    if 'config' in settings:
+        raise SpecError(f'method {method} has trained_as and a config, which is that of the training: remove one.')
+    training = methods.get(settings['trained_as']) if isinstance(settings['trained_as'], str) else None
+    if not isinstance(training, dict) or 'config' not in training:
+        raise SpecError(f'method {method}: trained_as: {settings["trained_as"]!r} is none of the methods that have a '
+                        'config.')
+    before = _options(f'method {settings["trained_as"]}', training.get('options'))
+    own = _options(f'method {method}', settings.get('options'))
+    return {**training, **settings,
+            'fragments': _fragments(settings['trained_as'], training) + _fragments(method, settings),
+            'options': {**{key: value for key, value in before.items() if key not in own}, **own}}
+
+
+def _fragments(method: str, settings: Dict[str, Any]) -> List[str]:
+    fragments = settings.get('fragments', [])
+    if not isinstance(fragments, list):
+        raise SpecError(f'method {method}: fragments {fragments!r} must be a list of config files.')
+    return [str(name) for name in fragments]
 
 
 def _check_keys(what: str, content: Any, known: Iterable[str], required: Iterable[str]) -> None:
