@@ -239,6 +239,7 @@ def test_a_training_is_stopped_when_asked_twice(house, tmp_path, browser, traini
         page.get_by_role('button', name='Stop it').click()
         assert training.wait(PATIENCE) == -signal.SIGTERM
         page.get_by_role('button', name='Train on the clicks').wait_for()
+        page.get_by_text('Train once about 100 points of each file are said').wait_for()
 
 
 @pytest.mark.parametrize('answer, goes_on', [('g', True), ('s', False)])

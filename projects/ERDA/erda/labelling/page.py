@@ -12,7 +12,7 @@ from .action_queue import ActionQueue
 from .faults import fault_sentence
 from .live_propagation import LivePropagation
 from .network import Network
-from .panel import Client, Commands, Panel, in_order
+from .panel import TRAIN_EARLY, Client, Commands, Panel, in_order
 from .scene import Scene, camera_of
 from .session import Session
 from .shown_cloud import ShownCloud
@@ -293,7 +293,7 @@ class Page:
             what = 'Trained' if self._predicting.is_idle else 'It is labelling this file'
             self._panel.show_no_training(f'{what}: {self._network.checkpoint}')
         else:
-            self._panel.show_no_training('')
+            self._panel.show_no_training(TRAIN_EARLY)
 
     # How it is done.
 

@@ -20,6 +20,7 @@ BEGIN = f'**{keys.NEXT}** goes to the first one, the key of a class answers.'
 FREE_HINT = ('A click labels the point under it with the class chosen last; with Shift, a rectangle labels all that it '
              'shows')
 STOP_HINT = 'What it has learned since its last checkpoint is lost. The clicks stay.'
+TRAIN_EARLY = 'Train once about 100 points of each file are said. What the network then asks for helps most.'
 TRAIN_HINT = 'On what was said of all files. Then points are suggested where the network is unsure'
 
 
