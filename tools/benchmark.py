@@ -84,7 +84,7 @@ def main(args: argparse.Namespace) -> None:
     if args.dry_run:
         for run in runs:
             state = run.state if run in todo else 'finished'
-            console.print(f'{run.cell.name}: {run.length}, {state}', markup=False, highlight=False)
+            console.print(f'{run.cell.name}: {run.length}, {state}', markup=False, highlight=False, soft_wrap=True)
         return
 
     for result in shared.values():
