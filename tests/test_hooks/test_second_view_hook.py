@@ -8,14 +8,14 @@ from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
 
 from erda.hooks import SecondViewHook
-from erda.hooks.second_view_hook import view_of
+from erda.hooks.second_view_hook import _flips
 
 SCAN = torch.randn(50, 5, generator=torch.Generator().manual_seed(0))
 
 
 def test_a_view_turns_mirrors_and_scales_alone():
     torch.manual_seed(0)
-    hook = SecondViewHook(rotation=math.pi, flip=True, scale=(0.5, 2.0))
+    hook = SecondViewHook(flip=True, scale=(0.5, 2.0))
     views = [hook._turned(SCAN) for _ in range(40)]
     mirrored, scales, angles = set(), [], []
     for view in views:
@@ -36,18 +36,11 @@ def test_the_same_view():
     torch.testing.assert_close(hook._turned(SCAN), SCAN)
 
 
-TURN = dict(type='GlobalRotScaleTrans', rot_range=[-0.5, 0.25], scale_ratio_range=[0.9, 1.2])
-FLIP = dict(type='RandomFlip3D', flip_ratio_bev_horizontal=0.5)
-
-
-@pytest.mark.parametrize('pipeline, view', [
-    ([], (0, False, (1, 1))), ([FLIP], (0, True, (1, 1))), ([TURN], (0.5, False, (0.9, 1.2))),
-    ([FLIP, dict(TURN, rot_range=[0, math.tau])], (math.pi, True, (0.9, 1.2)))])
-def test_a_view_is_as_the_pipeline_shows_scans(pipeline, view):
-    """Of a network that has never seen a turned room the pseudo-labels on one were worse than none."""
+@pytest.mark.parametrize('pipeline', [[], [dict(type='RandomFlip3D', flip_ratio_bev_horizontal=0.5)]])
+def test_mirrors_where_the_pipeline_does(pipeline):
     init_default_scope('mmdet3d')
     wrapped = SimpleNamespace(dataset=SimpleNamespace(pipeline=Compose(pipeline)))
-    assert view_of(wrapped) == view
+    assert _flips(wrapped) == bool(pipeline)
 
 
 @pytest.mark.parametrize('arguments, averaged', [({}, True), (dict(update_buffers=False), False)])

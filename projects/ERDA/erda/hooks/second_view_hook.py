@@ -1,8 +1,8 @@
 import math
-from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 import torch
-from mmdet3d.datasets.transforms import GlobalRotScaleTrans, RandomFlip3D
+from mmdet3d.datasets.transforms import RandomFlip3D
 from mmdet3d.registry import HOOKS
 from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
@@ -10,13 +10,6 @@ from torch import Tensor
 
 from ..config import ConfigError
 from ..heads import ClassifierCall, classify_points, mean_call, turned_points
-
-
-class View(NamedTuple):
-    """How far a view may be from the scan: the arguments of :class:`SecondViewHook`."""
-    rotation: float
-    flip: bool
-    scale: Tuple[float, float]
 
 
 @HOOKS.register_module()
@@ -32,14 +25,11 @@ class SecondViewHook(EMAHook):
     with both. The statistics of normalisation layers are averaged as the weights are: those of the newest weights do
     not fit older ones.
 
-    A segmentor that has never seen a turned or mirrored scan says little of use about one. So what is ``None`` here is
-    as in the ``GlobalRotScaleTrans`` and ``RandomFlip3D`` of the training set's pipeline; without them the view is the
-    same.
-
     Args:
         momentum: weight of the newest weights in the average, in (0, 1).
-        rotation: largest angle about z, radians.
-        flip: mirror x and y, each with probability 1/2.
+        rotation: largest angle about z, radians; 0 with ``scale=(1, 1)`` is the same view.
+        flip: mirror x and y, each with probability 1/2; ``None`` where the pipeline of the training set has a
+            ``RandomFlip3D``, too: a segmentor that has never seen a mirrored street says little of use about one.
         scale: smallest and largest scale.
         num_views: how many such views it sees; features and probabilities are averaged over them.
         kwargs: arguments of ``EMAHook``; ``update_buffers=False`` takes the newest statistics instead.
@@ -52,12 +42,12 @@ class SecondViewHook(EMAHook):
 
     def __init__(self,
                  momentum: float = 0.01,
-                 rotation: Optional[float] = None,
+                 rotation: float = math.pi,
                  flip: Optional[bool] = None,
-                 scale: Optional[Tuple[float, float]] = None,
+                 scale: Tuple[float, float] = (0.95, 1.05),
                  num_views: int = 1,
                  **kwargs) -> None:
-        if (rotation or 0) < 0 or (scale and not 0 < scale[0] <= scale[1]):
+        if rotation < 0 or not 0 < scale[0] <= scale[1]:
             raise ConfigError(f'rotation={rotation} must not be negative, and scale={scale} must be positive, the '
                               'smaller one first')
         if num_views < 1:
@@ -72,10 +62,8 @@ class SecondViewHook(EMAHook):
         super().before_train(runner)
         if getattr(self.src_model.decode_head, 'pseudo_labeler', None) is None:
             raise ConfigError('SecondViewHook: the head has no pseudo_labeler that could look at the second view')
-        view = view_of(runner.train_dataloader.dataset)
-        self.rotation = view.rotation if self.rotation is None else self.rotation
-        self.flip = view.flip if self.flip is None else self.flip
-        self.scale = self.scale or view.scale
+        if self.flip is None:
+            self.flip = _flips(runner.train_dataloader.dataset)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict) -> None:
         calls = self.classify(**data_batch['inputs'])
@@ -102,21 +90,16 @@ class SecondViewHook(EMAHook):
 
     def _turned(self, scan: Tensor) -> Tensor:
         # Drawn on the CPU, whose generator decides the run, whatever the device.
-        angle = (2 * torch.rand(()).item() - 1) * (self.rotation or 0)
-        low, high = self.scale or (1, 1)
+        angle = (2 * torch.rand(()).item() - 1) * self.rotation
+        low, high = self.scale
         scale = low + (high - low) * torch.rand(()).item()
         x, y = (torch.randint(2, (2, )) * bool(self.flip)).tolist()
         return turned_points(scan, angle, (bool(x), bool(y)), scale)
 
 
-def view_of(dataset: Any) -> View:
-    """How far the pipeline of a dataset, or of what it wraps, turns, mirrors and scales scans."""
+def _flips(dataset: Any) -> bool:
+    """Whether the pipeline of a dataset, or of what it wraps, mirrors scans."""
     while hasattr(dataset, 'dataset'):
         dataset = dataset.dataset
-    transforms = getattr(getattr(dataset, 'pipeline', None), 'transforms', ())
-    flip = any(isinstance(transform, RandomFlip3D) for transform in transforms)
-    for transform in transforms:
-        if isinstance(transform, GlobalRotScaleTrans):
-            low, high = transform.scale_ratio_range
-            return View(min(max(map(abs, transform.rot_range)), math.pi), flip, (low, high))
-    return View(0, flip, (1, 1))
+    pipeline = getattr(dataset, 'pipeline', None)
+    return any(isinstance(transform, RandomFlip3D) for transform in getattr(pipeline, 'transforms', ()))
