@@ -8,9 +8,10 @@ voxel_size = 0.08
 num_points = 4096
 max_iters = 1200
 ratios = (4, 4, 4, 4)
+norm_cfg = dict(momentum=0.1)  # 0.01 lags behind so short a training: an averaged copy of the network then teaches nonsense
 model = dict(
-    backbone=dict(channels=(8, 32, 64, 128), ratios=ratios),
-    decode_head=dict(in_channels=16, hidden_channels=(32, )),
+    backbone=dict(channels=(8, 32, 64, 128), ratios=ratios, norm_cfg=norm_cfg),
+    decode_head=dict(in_channels=16, hidden_channels=(32, ), norm_cfg=norm_cfg),
     test_cfg=dict(voxel_size=voxel_size, num_points=num_points, votes=1, batch_size=4))
 
 train_pipeline = [
