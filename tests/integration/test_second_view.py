@@ -40,9 +40,11 @@ def test_resumed_training_ends_with_the_same_weights(semantickitti, tmp_path, na
 @pytest.mark.parametrize('name', ['randlanet_erdaplus_1pt_synthetic', 'ptv3_erdaplus_1pt_synthetic'])
 def test_samples_of_rooms_are_mixed_and_learned_from(roots, tmp_path, name):
     """Also where the data loader has found neighbours, which are others then."""
-    changes = {'custom_hooks.2.prob': 1.0, 'train_dataloader.dataset.propagation.cache_dir': str(tmp_path / 'cache')}
-    runner = Runner.from_cfg(runner_config(roots['S3DISSegDataset'], tmp_path / 'work',
-                                           f'projects/ERDA/configs/{name}.py', **changes))
+    cfg = runner_config(roots['S3DISSegDataset'], tmp_path / 'work', f'projects/ERDA/configs/{name}.py',
+                        **{'train_dataloader.dataset.propagation.cache_dir': str(tmp_path / 'cache')})
+    hooks = [hook for hook in cfg.custom_hooks if hook['type'] != 'MixHalvesHook']
+    cfg.custom_hooks = [*hooks, dict(type='MixHalvesHook', prob=1.0)]
+    runner = Runner.from_cfg(cfg)
     before = {key: value.clone() for key, value in runner.model.named_parameters()}
     runner.train()
     assert all(value.isfinite().all() for value in runner.model.state_dict().values())
