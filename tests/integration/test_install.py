@@ -62,8 +62,9 @@ def distributions(tmp_path_factory):
     files = {str(path.relative_to(checkout)) for path in checkout.rglob('*') if path.is_file()}
     sdist, output = build(checkout, 'build_sdist', folder)
     wheel_of_checkout, more = build(checkout, 'build_wheel', folder / 'from_checkout')
+    checked = dict(filter='data') if hasattr(tarfile, 'data_filter') else {}  # from Python 3.11.4 on
     with tarfile.open(sdist) as archive:
-        archive.extractall(folder)  # our own; Python 3.11.2 has no filter yet
+        archive.extractall(folder, **checked)
     sources = folder / sdist.name[:-len('.tar.gz')]
     wheel, last = build(sources, 'build_wheel', folder / 'from_sources')
     return Distributions(files, sources, wheel, wheel_of_checkout, output + more + last)

@@ -8,7 +8,7 @@ voxel_size = 0.08
 num_points = 4096
 max_iters = 1200
 ratios = (4, 4, 4, 4)
-norm_cfg = dict(momentum=0.1)  # 0.01 lags behind so short a training: an averaged copy then teaches nonsense
+norm_cfg = dict(momentum=0.1)  # 0.01 lags behind so short a training: an averaged copy teaches nonsense at first
 model = dict(
     backbone=dict(channels=(8, 32, 64, 128), ratios=ratios, norm_cfg=norm_cfg),
     decode_head=dict(in_channels=16, hidden_channels=(32, ), norm_cfg=norm_cfg),
