@@ -121,8 +121,8 @@ DEMO = 'projects/ERDA/benchmarks/demo.yaml'
 
 @pytest.mark.parametrize('arguments, message', [
     (['nowhere.yaml'], 'Cannot read the spec nowhere.yaml'),
-    ([DEMO, '--methods', 'theirs'], "has no method 'theirs'; it has sparse-only, sparse-only, with the propagated labels, "
-                                    'ERDA+, full'),
+    ([DEMO, '--methods', 'theirs'], "has no method 'theirs'; it has sparse-only, "
+                                    'sparse-only, with the propagated labels, ERDA+, full'),
     ([DEMO, '--at-once', '0'], 'invalid positive value'),
     ([DEMO, '--markdown', 'LICENSE'], 'LICENSE has no line <!-- benchmark: demo -->'),
     ([DEMO, '--work-dir', 'nowhere', '--table-only'], 'No cell is finished in nowhere'),
